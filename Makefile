@@ -1,0 +1,48 @@
+# Two commands do everything on a machine that has only Python 3.11+ and make:
+#   make demo    make test
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check chaos bench generate lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Make .venv with akar in it (hash-checked), ready to use
+
+$(STAMP): pyproject.toml requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Akar needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Real Kafka, 200 simulated orders with faults, every complaint traced (KEEP=1 leaves it running)
+	@$(BIN)/akar demo $(if $(KEEP),--keep)
+
+test: setup ## Every check and test; ends with the count
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup ## Style, types, import contracts, generated files (part of make test too)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m schemas.generate --check
+
+chaos: setup ## The long fault suite
+	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' $(PYTEST_ARGS)
+
+bench: setup ## Throughput and latency beside a bare client loop, in one run
+	@$(BIN)/python -m bench
+
+generate: setup ## Write schemas/generated, docs that are generated
+	@$(BIN)/python -m schemas.generate
+
+lock: setup ## Resolve requirements/*.lock again (needs uv)
+	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"
+	@uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.lock -q --custom-compile-command "make lock"
+
+clean: ## Remove .venv and caches (not the data in .akar)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
