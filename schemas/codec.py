@@ -1,0 +1,191 @@
+"""Bytes <-> envelope: CloudEvents 1.0 in Kafka binary mode.
+
+Attributes are `ce_*` headers, the data is the JSON value.  This is the only place that knows it; the one exception,
+`ContractViolation`, says which rule was broken and where, and its `code` is what dead letters are counted by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.envelope import Contract, Envelope, Timestamp, rfc3339
+
+SPEC_VERSION: Final = b"1.0"
+CONTENT_TYPE: Final = b"application/json; charset=utf-8"
+
+D = TypeVar("D", bound=Contract)
+Headers = Iterable[tuple[str, bytes | None]]
+
+_timestamp: Final[TypeAdapter[datetime]] = TypeAdapter(Timestamp)
+_REQUIRED: Final = ("ce_id", "ce_source", "ce_type", "ce_time")
+
+
+class ContractViolation(ValueError):
+    """A record does not keep its contract.
+
+    Attributes:
+        code: what to count by: `missing_value`, `missing_header`, `bad_header`, `unknown_type`, `unknown_version`,
+            `invalid_data`, `wrong_key`.
+        path: where, as a JSON pointer into the data, or the header's name.
+        detail: what is wrong, without any of the data's own text.
+    """
+
+    def __init__(self, code: str, path: str, detail: str) -> None:
+        super().__init__(f"{code} at {path or '/'}: {detail}")
+        self.code = code
+        self.path = path
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRecord:
+    """What a producer sends."""
+
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def encode(envelope: Envelope[Contract]) -> EncodedRecord:
+    """Turn an envelope into a record; the key is the envelope's subject."""
+    headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_subject", envelope.subject.encode()),
+        ("ce_time", rfc3339(envelope.time).encode()),
+        ("ce_dataschema", envelope.dataschema.encode()),
+        ("content-type", CONTENT_TYPE),
+    ]
+    for name in ("correlationid", "causationid", "traceparent"):
+        value = getattr(envelope, name)
+        if value is not None:
+            headers.append((f"ce_{name}", value.encode()))
+    key = envelope.subject.encode()
+    return EncodedRecord(key, envelope.data.model_dump_json().encode(), tuple(headers))
+
+
+def wrap(
+    data: D,
+    *,
+    id: str,  # noqa: A002 - the attribute's name in CloudEvents
+    source: str,
+    time: datetime,
+    correlationid: str | None = None,
+    causationid: str | None = None,
+    traceparent: str | None = None,
+) -> Envelope[D]:
+    """Put data into its envelope; type, subject and dataschema follow from the contract."""
+    return Envelope[D](
+        id=id,
+        source=source,
+        type=data.event_type,
+        subject=str(getattr(data, data.subject_field)),
+        time=time,
+        dataschema=data.dataschema(),
+        correlationid=correlationid,
+        causationid=causationid,
+        traceparent=traceparent,
+        data=data,
+    )
+
+
+def attributes(headers: Headers) -> dict[str, str]:
+    """The headers as text; a repeated header keeps its first value.
+
+    Raises:
+        ContractViolation: `bad_header` when one of ours is not UTF-8.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if not name.startswith("ce_") or name in found or value is None:
+            continue
+        try:
+            found[name] = value.decode()
+        except UnicodeDecodeError:
+            raise ContractViolation("bad_header", name, "is not UTF-8") from None
+    return found
+
+
+def decode_data(contract: type[D], value: bytes | None) -> D:
+    """Read the data alone.
+
+    Raises:
+        ContractViolation: `missing_value` or `invalid_data`.
+    """
+    if value is None:
+        raise ContractViolation("missing_value", "", "a tombstone is no event of this topic")
+    try:
+        return contract.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        path = "".join(f"/{part}" for part in first["loc"])
+        raise ContractViolation("invalid_data", path, first["msg"]) from None
+
+
+def select(contracts: Iterable[type[D]], found: Mapping[str, str]) -> type[D]:
+    """The contract of a record, by its type and version.
+
+    Raises:
+        ContractViolation: `missing_header`, `unknown_type` or `unknown_version`.
+    """
+    if "ce_type" not in found:
+        raise ContractViolation("missing_header", "ce_type", "is required")
+    candidates = list(contracts)
+    of_type = [contract for contract in candidates if contract.event_type == found["ce_type"]]
+    if not of_type:
+        known = ", ".join(sorted({contract.event_type for contract in candidates}))
+        raise ContractViolation("unknown_type", "ce_type", f"expected one of: {known}")
+    schema = found.get("ce_dataschema")
+    for contract in of_type:
+        if schema is None or schema == contract.dataschema():
+            return contract
+    known = ", ".join(contract.dataschema() for contract in of_type)
+    raise ContractViolation("unknown_version", "ce_dataschema", f"expected one of: {known}")
+
+
+def decode(
+    contracts: Iterable[type[D]], *, key: bytes | None, value: bytes | None, headers: Headers
+) -> Envelope[D]:
+    """Turn a record into an envelope.
+
+    Args:
+        contracts: what may lie in that topic.
+        key: the record key; has to be the subject, since it decided the partition.
+        value: JSON.
+        headers: `ce_*` headers in any order; others are left alone.
+
+    Raises:
+        ContractViolation: with the first rule that is broken.
+    """
+    found = attributes(headers)
+    contract = select(contracts, found)
+    for name in _REQUIRED:
+        if not found.get(name):
+            raise ContractViolation("missing_header", name, "is required")
+    data = decode_data(contract, value)
+    subject = str(getattr(data, data.subject_field))
+    if key is None or key != subject.encode():
+        raise ContractViolation("wrong_key", f"/{data.subject_field}", "the record key has to be this field")
+    try:
+        time = _timestamp.validate_python(found["ce_time"])
+    except ValidationError:
+        raise ContractViolation("bad_header", "ce_time", "is no RFC 3339 time with an offset") from None
+    return Envelope[D].model_construct(
+        id=found["ce_id"],
+        source=found["ce_source"],
+        type=contract.event_type,
+        subject=subject,
+        time=time,
+        dataschema=contract.dataschema(),
+        correlationid=found.get("ce_correlationid"),
+        causationid=found.get("ce_causationid"),
+        traceparent=found.get("ce_traceparent"),
+        data=data,
+    )

@@ -1,0 +1,92 @@
+"""The envelope every event travels in: CloudEvents 1.0 attributes plus two of ours.
+
+It stands apart because the same attributes are written as Kafka headers (binary mode), shown in AsyncAPI and read by
+every service; the hazard is that an attribute added here is a promise to every reader for ever.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+
+def rfc3339(value: datetime) -> str:
+    """Write an aware time as RFC 3339 in UTC, to the microsecond when it has any, ending in `Z`."""
+    from datetime import UTC
+
+    text = value.astimezone(UTC).isoformat()
+    return text.removesuffix("+00:00") + "Z"
+
+
+def to_utc(value: datetime) -> datetime:
+    """The same instant in UTC."""
+    from datetime import UTC
+
+    return value.astimezone(UTC)
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(to_utc),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
+"""An instant: RFC 3339 with an offset on the wire, aware UTC in Python.  A time without an offset is refused."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""A part of one, or a probability."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+"""A name that the registry gives: department, activity, symptom, source."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+"""An id that another system gives; opaque to us."""
+
+
+class Contract(BaseModel):
+    """Base of every event's data.
+
+    Readers ignore fields they do not know, so that a newer writer may add one; writers are strict by their types.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    event_type: ClassVar[str]
+    """CloudEvents `type`: `noun.verb`, past tense."""
+    version: ClassVar[int] = 1
+    """The major version; a reader refuses one that it does not know."""
+    subject_field: ClassVar[str] = "complaint_id"
+    """The field that becomes the record key and CloudEvents `subject`."""
+
+    @classmethod
+    def dataschema(cls) -> str:
+        """The name of the generated JSON Schema, which is also the CloudEvents `dataschema`."""
+        return f"{cls.event_type}.v{cls.version}"
+
+
+D = TypeVar("D", bound=Contract, covariant=True)
+
+
+class Envelope(BaseModel, Generic[D]):
+    """One event: CloudEvents attributes and its data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Identifier
+    """Unique for `source`; derived from what the event is about wherever a repeat must be recognised."""
+    source: str
+    """Which service, or which company system, says so: `/akar/intake`, `/warehouse`."""
+    type: str
+    subject: Identifier
+    """The key of the record: a complaint or a case."""
+    time: Timestamp
+    """When it happened (not when it was written)."""
+    dataschema: str
+    correlationid: str | None = None
+    """The complaint this belongs to; absent for process events."""
+    causationid: str | None = None
+    """The id of the event that led to this one."""
+    traceparent: str | None = None
+    """W3C trace context, passed on unchanged."""
+    data: D
