@@ -1,0 +1,240 @@
+"""What the tracing core takes and gives: plain frozen values.
+
+They stand apart from the contracts so that the core can be replayed, tested and measured without a
+broker, and so that a change of the wire never changes a decision. Times are whole microseconds
+since 1970-01-01T00:00Z, durations whole microseconds, shares and confidences whole parts of
+``PARTS``: nothing here can differ between machines.
+
+Hazard: `Decision.digest` defines what a *material* change is. Whatever it leaves out will not lead
+to a new revision, and whatever it takes in can alert somebody again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
+
+PARTS: Final = 10_000
+"""Shares and confidences are integers that count ten-thousandths."""
+HOUR: Final = 3_600_000_000
+"""Microseconds in an hour."""
+
+Attribute = str | int | float | bool | None
+_NOTHING: Final[Mapping[str, Attribute]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomScore:
+    """One thing that the customer says went wrong, and how likely it is meant (0..1)."""
+
+    symptom: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A complaint as the core sees it: no text, no person.
+
+    ``occurred_at`` is the customer's own time; ``symptoms`` are most likely first; empty means that
+    nothing could be read from the words.
+    """
+
+    complaint_id: str
+    occurred_at: int
+    language: str
+    symptoms: tuple[SymptomScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEvent:
+    """One thing a source says happened in a case.
+
+    ``at`` is when it happened, ``recorded_at`` when the pipeline first knew. Equal ``event_id``
+    means the same event, however often it arrives.
+    """
+
+    event_id: str
+    activity: str
+    transition: Transition
+    at: int
+    recorded_at: int
+    due_at: int | None = None
+    source: str | None = None
+    attributes: Mapping[str, Attribute] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything seen of one process case, in any order.
+
+    ``watermarks`` gives, by source, the event time up to which that source is known to have spoken
+    (about any case). They matter only for sources whose silence means nothing.
+    """
+
+    case_id: str
+    events: tuple[ProcessEvent, ...] = ()
+    watermarks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A department (or party, or none) with its share of why it happened.
+
+    ``department`` is None where no one can be named: `CauseKind.UNKNOWN`, and a promise that
+    nobody publishes. ``hours`` is the own delay charged; 0 where time is not the reason.
+    """
+
+    department: str | None
+    kind: CauseKind
+    activity: str | None
+    parts: int
+    hours: float = 0.0
+    events: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """The share as a number in 0..1."""
+        return self.parts / PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Who can help this customer now, with which activity, by what ``action``.
+
+    ``action`` is one of ``finish`` (the open activity), ``remedy`` (grant one), ``manage`` (the
+    outside party), ``decide`` (a person reads the complaint).
+    """
+
+    department: str
+    activity: str | None
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one event, or the lack of one, says about an activity.
+
+    ``hours`` is the signed own delay where there is one: negative means earlier than allowed.
+    ``event_id`` is None for what is concluded from silence or from an open activity.
+    """
+
+    event_id: str | None
+    activity: str
+    finding: Finding
+    department: str | None = None
+    hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A fact that would help to decide, and who owes it."""
+
+    activity: str
+    department: str | None
+    source: str | None
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an explanation with the events that it rests on."""
+
+    text: str
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to "why did it happen" and "who can help now", with everything it rests on."""
+
+    complaint_id: str
+    case_id: str | None
+    process: str | None
+    as_of: int
+    outcome: Outcome
+    causes: tuple[Cause, ...]
+    """Largest first; the parts add up to `PARTS`."""
+    recovery: Recovery | None
+    confidence_parts: int
+    symptoms: tuple[SymptomScore, ...]
+    evidence: tuple[Evidence, ...]
+    missing: tuple[Missing, ...]
+    waiting_until: int | None
+    explanation: Mapping[str, tuple[Sentence, ...]]
+    """Sentences by language, for departments and customer service."""
+    customer_words: Mapping[str, tuple[str, ...]]
+    """Sentences by language that may be said to the customer: no department is named."""
+    registry_digest: str
+    engine: str
+
+    @property
+    def confidence(self) -> float:
+        """How sure, 0..1, that the first cause is right."""
+        return self.confidence_parts / PARTS
+
+    def material(self) -> dict[str, object]:
+        """What makes a change of the decision worth a new revision, as plain JSON values.
+
+        Shares are rounded to tenths: an open activity grows by the hour, and nobody should hear of
+        that again. Confidence, hours and wording are left out for the same reason.
+        """
+        return {
+            "outcome": self.outcome.value,
+            "causes": [
+                [cause.department or "", cause.kind.value, round(cause.parts * 10 / PARTS)]
+                for cause in sorted(self.causes, key=lambda c: (c.department or "", c.kind.value))
+            ],
+            "recovery": self.recovery and [self.recovery.department, self.recovery.action],
+            "waiting_until": self.waiting_until,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 (hex) over `material`: equal digests need no new revision."""
+        return hashlib.sha256(_canonical(self.material())).hexdigest()
+
+    def canonical(self) -> bytes:
+        """The whole decision as canonical JSON: the same inputs always give the same bytes."""
+        return _canonical(
+            {
+                "complaint_id": self.complaint_id,
+                "case_id": self.case_id,
+                "process": self.process,
+                "as_of": self.as_of,
+                "outcome": self.outcome.value,
+                "causes": [
+                    [c.department, c.kind.value, c.activity, c.parts, c.hours, list(c.events)]
+                    for c in self.causes
+                ],
+                "recovery": self.recovery
+                and [self.recovery.department, self.recovery.activity, self.recovery.action],
+                "confidence": self.confidence_parts,
+                "symptoms": [[s.symptom, s.probability] for s in self.symptoms],
+                "evidence": [
+                    [e.event_id, e.activity, e.finding.value, e.department, e.hours]
+                    for e in self.evidence
+                ],
+                "missing": [
+                    [m.activity, m.department, m.source, m.finding.value] for m in self.missing
+                ],
+                "waiting_until": self.waiting_until,
+                "explanation": {
+                    language: [[s.text, list(s.events)] for s in sentences]
+                    for language, sentences in self.explanation.items()
+                },
+                "customer_words": {k: list(v) for k, v in self.customer_words.items()},
+                "registry_digest": self.registry_digest,
+                "engine": self.engine,
+            }
+        )
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
