@@ -1,0 +1,121 @@
+"""What every test stands on: one real broker, one real PostgreSQL, and no state that leaks from test to test."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, settings
+
+from tests.support.postgres import Postgres, start_postgres
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+FOLDER_MARKERS = ("integration", "e2e")
+
+# The machine is shared and slow at times: an example has no deadline of its own, the test has.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if IN_CI else "default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by the folder they are in, and run the cheap ones first.
+
+    Random order stays inside each kind: a mistake in a core shows in seconds, not after the pipeline has started.
+    """
+    root = Path(__file__).parent
+    order = {"unit": 0, "contract": 1, "architecture": 2, "integration": 3, "e2e": 5}
+    ranks: dict[str, int] = {}
+    for item in items:
+        folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
+        if folder in FOLDER_MARKERS:
+            item.add_marker(folder)
+        ranks[item.nodeid] = order.get(folder, 4)
+    items.sort(key=lambda item: ranks[item.nodeid])
+
+
+def unavailable(what: str) -> None:
+    """Skip for want of a part on a laptop; fail in CI, where nothing may be missing."""
+    if IN_CI:
+        pytest.fail(f"{what} is missing, and CI may not skip", pytrace=False)
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logging() -> Iterator[None]:
+    """No test sees another's log configuration or bound context."""
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit test that connects or listens fails: it belongs under tests/integration."""
+    if "unit" not in request.path.relative_to(Path(__file__).parent).parts:
+        return
+
+    def refuse(self: socket.socket, address: object) -> None:
+        raise AssertionError(f"a unit test may not use the network (address {address!r})")
+
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """`host:port` of a real Apache Kafka, shared by the session; tests keep apart by `topic_prefix`.
+
+    `AKAR_TEST_BOOTSTRAP` names a running one to use instead.
+    """
+    running = os.environ.get("AKAR_TEST_BOOTSTRAP")
+    if running:
+        yield running
+        return
+    from tests.support.broker import start_test_broker
+
+    started = start_test_broker()
+    try:
+        yield started.bootstrap_servers
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test has: topics, groups and transactional ids of one test are its own."""
+    return f"t{uuid.uuid4().hex[:10]}-"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A real PostgreSQL on a free loopback port, with nothing in it."""
+    server = start_postgres()
+    if server is None:
+        unavailable("PostgreSQL (initdb, postgres)")
+        raise AssertionError("unreachable")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> str:
+    """SQLAlchemy URL (psycopg 3) of an empty database of this test's own."""
+    return postgres_server.create_database()
