@@ -74,7 +74,7 @@ def encode(envelope: Envelope[Contract]) -> EncodedRecord:
 def wrap(
     data: D,
     *,
-    id: str,  # noqa: A002 - the attribute's name in CloudEvents
+    id: str,
     source: str,
     time: datetime,
     correlationid: str | None = None,
