@@ -28,15 +28,15 @@ class TransientError(AkarError):
 class BrokerUnavailable(TransientError):
     """No acknowledgement from Kafka: whether the record was stored is not known."""
 
+    def __init__(self, detail: str = "", code: str = "broker_unavailable") -> None:
+        super().__init__(code, detail)
+
+
+class Overloaded(BrokerUnavailable):
+    """More is unacknowledged than this process may hold; nothing was sent."""
+
     def __init__(self, detail: str = "") -> None:
-        super().__init__("broker_unavailable", detail)
-
-
-class Overloaded(TransientError):
-    """More is under way than this process may hold; nothing was sent."""
-
-    def __init__(self, detail: str = "") -> None:
-        super().__init__("overloaded", detail)
+        super().__init__(detail, "overloaded")
 
 
 class ConfigurationError(AkarError):

@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from services.chassis import metrics
 from services.chassis.clock import Clock, SystemClock
@@ -24,7 +24,9 @@ JSON = "application/json"
 class Heartbeat:
     """Proof that a loop turns: the loop beats, `check` says when it has stopped doing so."""
 
-    def __init__(self, name: str, *, longest_seconds: float = 30.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self, name: str, *, longest_seconds: float = 30.0, clock: Clock | None = None
+    ) -> None:
         self._name = name
         self._longest = longest_seconds
         self._clock: Clock = clock or SystemClock()
@@ -80,7 +82,10 @@ class HealthServer:
         self._server = ThreadingHTTPServer((host, port), _handler(health))
         self._server.daemon_threads = True
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="health", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.2},
+            name="health",
+            daemon=True,
         )
 
     @property
@@ -88,7 +93,7 @@ class HealthServer:
         """The port it listens on; of use when it was asked for 0."""
         return int(self._server.server_address[1])
 
-    def start(self) -> HealthServer:
+    def start(self) -> Self:
         """Begin to answer."""
         self._thread.start()
         return self

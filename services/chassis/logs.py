@@ -15,7 +15,17 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 WITHHELD = frozenset(
-    {"text", "body", "value", "data", "record", "customer_refs", "remedy_sought", "headers", "authorization"}
+    {
+        "text",
+        "body",
+        "value",
+        "data",
+        "record",
+        "customer_refs",
+        "remedy_sought",
+        "headers",
+        "authorization",
+    }
 )
 """Fields that may carry a customer's words, a customer's identity or a key."""
 

@@ -218,7 +218,9 @@ class AkarSettings(Settings):
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("AKAR_CUSTOMER_SALT needs at least 16 characters: a short one can be guessed")
+            raise ValueError(
+                "AKAR_CUSTOMER_SALT needs at least 16 characters: a short one can be guessed"
+            )
         return value
 
 
