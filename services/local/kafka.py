@@ -1,0 +1,345 @@
+"""Apache Kafka, the real one, as a process of this machine: format once, start, wait, stop.
+
+`python -m services.local.kafka --data-dir DIR` prepares the folder and then becomes the broker (exec), so that the process
+that is supervised, signalled and killed is Kafka itself.  `EmbeddedKafka` runs that command as a child of this process.
+It stands apart because everything else only needs an address.
+
+Hazard: two brokers on one folder destroy it.  The folder's lock is held by an open file that survives the exec and ends with the
+process, so it can be neither stale nor forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from services.chassis.errors import AkarError, ConfigurationError, TransientError
+from services.chassis.ids import random_id
+from services.local.jars import Report, kafka_cache
+from services.local.java import find_java
+from services.local.ports import HOST, free_port, is_free
+from services.local.probe import broker_ready
+from services.local.properties import LOG4J, server_properties
+from services.local.settings import LocalSettings
+from services.local.watchdog import Watchdog
+
+EXIT_CANNOT = 2
+"""Exit code of the command when a person has to change something first."""
+HEAP_MB = 512
+_POLL_SECONDS = 0.05
+
+
+class Layout:
+    """Where things lie below one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir.absolute()
+        self.logs = self.root / "log"
+        self.lock = self.root / "lock"
+        self.address = self.root / "address.json"
+        self.properties = self.root / "server.properties"
+        self.log4j = self.root / "log4j2.properties"
+        self.output = self.root / "kafka.out"
+
+
+def read_address(data_dir: Path) -> tuple[int, int] | None:
+    """The ports for clients and for the controller that this folder last used."""
+    try:
+        value = json.loads(Layout(data_dir).address.read_text(encoding="utf-8"))
+        return int(value["port"]), int(value["controller_port"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None  # none yet, or cut off by a crash: chosen anew
+
+
+def choose_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[int, int]:
+    """The port for clients and the controller's: as wanted, else as before, else any free ones.
+
+    Raises:
+        ConfigurationError: The wanted port is in use.
+    """
+    before = read_address(data_dir)
+    seed = str(data_dir.absolute())
+    if wanted is not None:
+        if not is_free(wanted):
+            raise ConfigurationError(
+                f"port {wanted} on {HOST} is in use by another program: stop it, or choose another port"
+            )
+        port = wanted
+    elif before is not None and is_free(before[0]):
+        port = before[0]
+    else:
+        port = free_port(seed)
+        if before is not None:
+            report(f"Port {before[0]} is in use by another program; Kafka now listens on {HOST}:{port}")
+    if before is not None and before[1] != port and is_free(before[1]):
+        return port, before[1]
+    return port, free_port(seed + "/controller", taken=(port,))
+
+
+def take_lock(data_dir: Path, patience: float) -> int:
+    """Hold the folder until the returned file descriptor is closed, also over an exec.
+
+    Args:
+        data_dir: The folder.
+        patience: Seconds to wait for a holder that is just ending.
+
+    Raises:
+        ConfigurationError: Another broker holds it; the detail names its process.
+    """
+    layout = Layout(data_dir)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                os.close(handle)
+                raise ConfigurationError(
+                    f"{layout.root} is in use by a Kafka that runs as process {holder}: use it, stop it "
+                    f"(kill {holder}), or choose another data folder"
+                ) from None
+            time.sleep(_POLL_SECONDS)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
+
+
+def prepare(
+    data_dir: Path, port: int | None, overrides: Mapping[str, str], heap_mb: int, report: Report
+) -> tuple[list[str], int]:
+    """Make the folder ready to start on, formatted once; the caller holds its lock.
+
+    Returns:
+        The command that is the broker, and its port for clients.
+    """
+    settings = LocalSettings()
+    java = find_java(settings)
+    classpath = os.pathsep.join(str(path) for path in kafka_cache(settings, report).ensure())
+    layout = Layout(data_dir)
+    port, controller_port = choose_ports(data_dir, port, report)
+    _write(layout.address, json.dumps({"port": port, "controller_port": controller_port}))
+    _write(layout.properties, server_properties(port, controller_port, layout.logs, overrides))
+    _write(layout.log4j, LOG4J)
+    common = [str(java.path), "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-cp", classpath]
+    if not (layout.logs / "meta.properties").exists():
+        _format(layout, common)
+    command = [
+        *common[:1],
+        f"-Xmx{heap_mb}m",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-Dlog4j2.configurationFile={layout.log4j}",
+        *common[1:],
+        "kafka.Kafka",
+        str(layout.properties),
+    ]
+    return command, port
+
+
+def _format(layout: Layout, java: Sequence[str]) -> None:
+    # Formatted aside and renamed: a process killed in between leaves no half of a storage.
+    aside = layout.root / "log.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    settings = layout.root / "format.properties"
+    _write(settings, server_properties(1, 2, aside, {}))
+    cluster = base64.urlsafe_b64encode(uuid.UUID(random_id()).bytes).decode().rstrip("=")
+    done = subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ConfigurationError(f"cannot format {layout.logs}: {(done.stderr or done.stdout).strip()[-600:]}")
+    settings.unlink()
+    aside.rename(layout.logs)
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+class EmbeddedKafka:
+    """A broker that lives no longer than this process.
+
+    Args:
+        data_dir: Its folder; kept, and used again by the next one.
+        port: The port for clients; by default the one used before, else a free one.
+        overrides: Broker settings besides `properties.BROKER_OPTIONS`.
+        heap_mb: Java's heap.
+        watchdog: Shared with other children of this process, if there are any.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        *,
+        overrides: Mapping[str, str] | None = None,
+        heap_mb: int = HEAP_MB,
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        self.data_dir = data_dir.absolute()
+        self._wanted = port
+        self._overrides = dict(overrides or {})
+        self._heap_mb = heap_mb
+        self._watchdog = watchdog or Watchdog()
+        self._owns_watchdog = watchdog is None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port for clients, once started."""
+        address = read_address(self.data_dir)
+        if address is None:
+            raise RuntimeError("the broker has not been started")
+        return address[0]
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients, once started."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process, while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def command(self) -> list[str]:
+        """What to run in a process of its own, such as the supervisor's, to have this broker there."""
+        command = [sys.executable, "-m", "services.local.kafka", "--data-dir", str(self.data_dir)]
+        if self._wanted is not None:
+            command += ["--port", str(self._wanted)]
+        for key, value in self._overrides.items():
+            command += ["--set", f"{key}={value}"]
+        return [*command, "--heap-mb", str(self._heap_mb)]
+
+    def ready(self) -> bool:
+        """Whether it serves now."""
+        address = read_address(self.data_dir)
+        return address is not None and broker_ready(HOST, address[0])
+
+    def start(self, deadline: float = 60.0, report: Report | None = None) -> EmbeddedKafka:
+        """Start and wait until it serves; fetching the jars, the first time, is not counted.
+
+        Raises:
+            ConfigurationError: It cannot run as things are (folder or port in use, no Java).
+            TransientError: The jars cannot be fetched, or it did not serve in `deadline` seconds.
+        """
+        if self.pid is not None:
+            raise RuntimeError(f"already running as process {self.pid}")
+        find_java(LocalSettings())
+        kafka_cache(LocalSettings(), report).ensure()
+        layout = Layout(self.data_dir)
+        layout.root.mkdir(parents=True, exist_ok=True)
+        with layout.output.open("ab") as output:
+            begin = output.tell()
+            self._process = self._watchdog.spawn(self.command(), stdout=output, stderr=output)
+        until = time.monotonic() + deadline
+        # Ready only if our own child answers: the address may be another broker's until the child has written its own.
+        while not (self._holds_lock() and self.ready()):
+            code = self._process.poll()
+            if code is not None:
+                self._reaped()
+                said = _tail(layout.output, begin)
+                if code == EXIT_CANNOT:
+                    raise ConfigurationError(said)
+                raise TransientError("broker_ended", f"Kafka ended with {code} while starting: {said}")
+            if time.monotonic() >= until:
+                self.kill()
+                raise TransientError(
+                    "broker_late", f"Kafka did not serve in {deadline:.0f} s: {_tail(layout.output, begin)}"
+                )
+            time.sleep(_POLL_SECONDS)
+        return self
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Stop cleanly (SIGTERM), and by force after `timeout` seconds; nothing when it does not run."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._reaped()
+        if self._owns_watchdog:
+            self._watchdog.close()
+
+    def kill(self) -> None:
+        """Kill it with -9, as a crash would; `start` begins again on the same folder and port."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._reaped()
+
+    def __enter__(self) -> EmbeddedKafka:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _holds_lock(self) -> bool:
+        with suppress(FileNotFoundError, ValueError):
+            return self._process is not None and int(Layout(self.data_dir).lock.read_text()) == self._process.pid
+        return False
+
+    def _reaped(self) -> None:
+        if self._process is not None:
+            self._watchdog.forget(self._process.pid)
+            self._process = None
+
+
+def _tail(path: Path, begin: int, limit: int = 2000) -> str:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read()[-limit:].decode("utf-8", "replace").strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prepare the folder, then become the broker."""
+    parser = argparse.ArgumentParser(prog="python -m services.local.kafka", description=main.__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True, help="the broker's own folder")
+    parser.add_argument("--port", type=int, help="for clients; by default the one used before, else a free one")
+    parser.add_argument("--heap-mb", type=int, default=HEAP_MB)
+    parser.add_argument("--patience", type=float, default=5.0, help="seconds to wait for a broker that is just ending")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a broker setting")
+    options = parser.parse_args(arguments)
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    try:
+        overrides = dict(pair.split("=", 1) for pair in options.set)
+        handle = take_lock(options.data_dir, options.patience)
+        command, port = prepare(options.data_dir, options.port, overrides, options.heap_mb, report)
+    except AkarError as error:
+        report(error.detail)
+        sys.exit(EXIT_CANNOT if isinstance(error, ConfigurationError) else 1)
+    report(f"Kafka starts on {HOST}:{port}, data in {options.data_dir.absolute()}")
+    os.set_inheritable(handle, True)  # the lock goes on with the broker
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
