@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.resources
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from services.chassis.errors import PermanentError, TransientError
 from services.chassis.retry import RetryPolicy, exponential
@@ -32,7 +32,14 @@ _PARALLEL = 6
 
 Fetch = Callable[["Jar", Path], None]
 """Brings one jar to the given path, whatever its bytes are; raises OSError or RuntimeError when it cannot."""
-Report = Callable[[str], None]
+
+
+class Report(Protocol):
+    """Takes one line for a person; `last` is False while a better one of its kind will follow."""
+
+    def __call__(self, line: str, *, last: bool = True) -> None:
+        """Take it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,9 @@ class Lock:
 def read_lock(text: str | None = None) -> Lock:
     """Parse a lock (the committed one by default): `coordinate size sha256` per line, `#` begins a comment."""
     if text is None:
-        text = importlib.resources.files(__package__).joinpath("jars.lock").read_text(encoding="utf-8")
+        text = (
+            importlib.resources.files(__package__).joinpath("jars.lock").read_text(encoding="utf-8")
+        )
     jars = []
     for line in text.splitlines():
         fields = line.split("#", 1)[0].split()
@@ -78,10 +87,12 @@ class JarCache:
         folder: Where they lie; its parent holds the lock file and the staging folder, on the same file system.
         lock: What must be there.
         fetch: How to get one.
-        report: Takes progress and notices, one line each, for a person.
+        report: Takes progress and notices.
     """
 
-    def __init__(self, folder: Path, lock: Lock, fetch: Fetch, report: Report, retry: RetryPolicy = RETRY) -> None:
+    def __init__(
+        self, folder: Path, lock: Lock, fetch: Fetch, report: Report, retry: RetryPolicy = RETRY
+    ) -> None:
         self.folder = folder
         self._lock = lock
         self._fetch = fetch
@@ -106,7 +117,11 @@ class JarCache:
 
     def verify(self) -> list[str]:
         """Coordinates of the jars that are missing or whose bytes are wrong; the next `ensure` fetches those again."""
-        bad = [jar.coordinate for jar in self._lock.jars if not _intact(self.folder / jar.filename, jar)]
+        bad = [
+            jar.coordinate
+            for jar in self._lock.jars
+            if not _intact(self.folder / jar.filename, jar)
+        ]
         if bad:
             (self.folder / _MARKER).unlink(missing_ok=True)
         return bad
@@ -115,7 +130,9 @@ class JarCache:
         try:
             if (self.folder / _MARKER).read_text(encoding="ascii") != self._lock.digest:
                 return False
-            return all((self.folder / jar.filename).stat().st_size == jar.size for jar in self._lock.jars)
+            return all(
+                (self.folder / jar.filename).stat().st_size == jar.size for jar in self._lock.jars
+            )
         except (FileNotFoundError, UnicodeDecodeError):
             return False
 
@@ -123,7 +140,9 @@ class JarCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _MARKER).unlink(missing_ok=True)
         for left in self.folder.parent.glob(f".{self.folder.name}-*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed: we hold the lock
+            shutil.rmtree(
+                left, ignore_errors=True
+            )  # of a process that was killed: we hold the lock
         wanted = [jar for jar in self._lock.jars if not _intact(self.folder / jar.filename, jar)]
         staging = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
         try:
@@ -138,14 +157,18 @@ class JarCache:
         total = sum(jar.size for jar in wanted)
         done = 0
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="jars") as pool:
-            pending = {pool.submit(self._fetch_one, jar, staging / str(n)): jar for n, jar in enumerate(wanted)}
+            pending = {
+                pool.submit(self._fetch_one, jar, staging / str(n)): jar
+                for n, jar in enumerate(wanted)
+            }
             try:
                 for count, future in enumerate(as_completed(pending), 1):
                     future.result()
                     done += pending[future].size
                     self._report(
                         f"Fetching Apache Kafka {KAFKA_VERSION}: {count} of {len(wanted)} jars, "
-                        f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+                        f"{done / 1e6:.0f} of {total / 1e6:.0f} MB",
+                        last=count == len(wanted),
                     )
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -192,7 +215,10 @@ class JarCache:
 def kafka_cache(settings: LocalSettings, report: Report | None = None) -> JarCache:
     """The cache of the committed lock in the user's cache folder."""
     return JarCache(
-        settings.cache_dir / f"kafka-{KAFKA_VERSION}", read_lock(), maven_fetch(settings), report or Progress()
+        settings.cache_dir / f"kafka-{KAFKA_VERSION}",
+        read_lock(),
+        maven_fetch(settings),
+        report or Progress(),
     )
 
 
@@ -212,7 +238,10 @@ def maven_fetch(settings: LocalSettings) -> Fetch:
         if settings.akar_maven_repository:
             remote = {"mirror": settings.akar_maven_repository.rstrip("/")}
         context = MavenContext(
-            repo_cache=target.parent / "repository", local_repos=local, remote_repos=remote, timeout=30
+            repo_cache=target.parent / "repository",
+            local_repos=local,
+            remote_repos=remote,
+            timeout=30,
         )
         group, artifact, version = jar.coordinate.split(":")
         found = context.project(group, artifact).at_version(version).artifact().resolve()
@@ -222,21 +251,21 @@ def maven_fetch(settings: LocalSettings) -> Fetch:
 
 
 class Progress:
-    """One line on stderr that grows in place on a terminal, and only begins and ends elsewhere."""
+    """One line on stderr that is rewritten in place on a terminal; elsewhere only the first and the last are shown."""
 
     def __init__(self) -> None:
-        self._last = ""
+        self._width = 0
+        self._shown = False
 
-    def __call__(self, line: str) -> None:
-        """Show `line` in place of the one before."""
-        of = line.partition(": ")[2].split(" ")
-        ended = len(of) > 2 and of[0] == of[2]
+    def __call__(self, line: str, *, last: bool = True) -> None:
+        """Show `line`, in place of the one before unless that was the `last` of its kind."""
         if sys.stderr.isatty():
-            print(f"\r{line:<{len(self._last)}}", end="\n" if ended else "", file=sys.stderr, flush=True)
-            self._last = "" if ended else line
-        elif ended or not self._last:
-            self._last = line
-            print(line, file=sys.stderr, flush=True)
+            sys.stderr.write(f"\r{line:<{self._width}}" + ("\n" if last else ""))
+            self._width = 0 if last else len(line)
+        elif last or not self._shown:
+            sys.stderr.write(f"{line}\n")
+        self._shown = not last
+        sys.stderr.flush()
 
 
 def _intact(path: Path, jar: Jar) -> bool:
@@ -249,7 +278,7 @@ def _intact(path: Path, jar: Jar) -> bool:
         return False
 
 
-def resolve_lock(settings: LocalSettings) -> str:
+def resolve_lock() -> str:
     """The text of a fresh lock: what Maven resolves for Kafka and its log backend, downloaded and hashed.
 
     For maintainers, when the version above changes; nothing at run time resolves anything.
@@ -264,7 +293,9 @@ def resolve_lock(settings: LocalSettings) -> str:
         context = MavenContext(repo_cache=Path(scratch))
         # "!" keeps one root's dependencyManagement off the others, as Maven does: without it log4j's own test
         # dependency on kafka-clients 3.9.1 replaces 4.3.0.
-        inputs, transitive = context.resolver.resolve([context.create_dependency(root) for root in roots])
+        inputs, transitive = context.resolver.resolve(
+            [context.create_dependency(root) for root in roots]
+        )
         needed = [*inputs, *(d for d in transitive if d.scope in ("compile", "runtime"))]
         lines = []
         for dependency in needed:
@@ -272,13 +303,19 @@ def resolve_lock(settings: LocalSettings) -> str:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             coordinate = f"{dependency.groupId}:{dependency.artifactId}:{dependency.version}"
-            lines.append(f"{coordinate} {os.stat(path).st_size} {digest}")
+            lines.append(f"{coordinate} {path.stat().st_size} {digest}")
     head = "# coordinate, bytes, SHA-256.  Written by: python -m services.local.jars lock > services/local/jars.lock\n"
     return head + "\n".join(sorted(lines)) + "\n"
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] == ["lock"]:
-        print(resolve_lock(LocalSettings()), end="")
+def main(arguments: Sequence[str]) -> None:
+    """`lock` prints a fresh lock; without it the cache is filled and its jars are listed."""
+    if arguments == ["lock"]:
+        sys.stdout.write(resolve_lock())
     else:
-        print(*kafka_cache(LocalSettings()).ensure(), sep="\n")
+        paths = kafka_cache(LocalSettings()).ensure()
+        sys.stdout.write("".join(f"{path}\n" for path in paths))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

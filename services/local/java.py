@@ -50,7 +50,9 @@ def find_java(settings: LocalSettings) -> Java:
         chosen = _probe(settings.akar_java, "AKAR_JAVA", seen)
         if chosen is not None:
             return chosen
-        raise ConfigurationError(f"AKAR_JAVA cannot be used ({'; '.join(seen)}); Kafka needs Java {OLDEST} or newer")
+        raise ConfigurationError(
+            f"AKAR_JAVA cannot be used ({'; '.join(seen)}); Kafka needs Java {OLDEST} or newer"
+        )
     bundled = _bundled()
     if bundled is not None:
         return bundled

@@ -4,8 +4,8 @@
 that is supervised, signalled and killed is Kafka itself.  `EmbeddedKafka` runs that command as a child of this process.
 It stands apart because everything else only needs an address.
 
-Hazard: two brokers on one folder destroy it.  The folder's lock is held by an open file that survives the exec and ends with the
-process, so it can be neither stale nor forgotten.
+Hazard: two brokers on one folder destroy it.  The folder's lock is held by an open file that survives the exec and ends
+with the process, so it can be neither stale nor forgotten.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from services.chassis.errors import AkarError, ConfigurationError, TransientError
 from services.chassis.ids import random_id
-from services.local.jars import Report, kafka_cache
+from services.local.jars import Progress, Report, kafka_cache
 from services.local.java import find_java
 from services.local.ports import HOST, free_port, is_free
 from services.local.probe import broker_ready
@@ -83,7 +84,9 @@ def choose_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[in
     else:
         port = free_port(seed)
         if before is not None:
-            report(f"Port {before[0]} is in use by another program; Kafka now listens on {HOST}:{port}")
+            report(
+                f"Port {before[0]} is in use by another program; Kafka now listens on {HOST}:{port}"
+            )
     if before is not None and before[1] != port and is_free(before[1]):
         return port, before[1]
     return port, free_port(seed + "/controller", taken=(port,))
@@ -160,13 +163,22 @@ def _format(layout: Layout, java: Sequence[str]) -> None:
     _write(settings, server_properties(1, 2, aside, {}))
     cluster = base64.urlsafe_b64encode(uuid.UUID(random_id()).bytes).decode().rstrip("=")
     done = subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings)],
+        [
+            *java,
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(settings),
+        ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise ConfigurationError(f"cannot format {layout.logs}: {(done.stderr or done.stdout).strip()[-600:]}")
+        raise ConfigurationError(
+            f"cannot format {layout.logs}: {(done.stderr or done.stdout).strip()[-600:]}"
+        )
     settings.unlink()
     aside.rename(layout.logs)
 
@@ -221,7 +233,11 @@ class EmbeddedKafka:
     @property
     def pid(self) -> int | None:
         """The broker's process, while it runs."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return (
+            self._process.pid
+            if self._process is not None and self._process.poll() is None
+            else None
+        )
 
     def command(self) -> list[str]:
         """What to run in a process of its own, such as the supervisor's, to have this broker there."""
@@ -237,7 +253,7 @@ class EmbeddedKafka:
         address = read_address(self.data_dir)
         return address is not None and broker_ready(HOST, address[0])
 
-    def start(self, deadline: float = 60.0, report: Report | None = None) -> EmbeddedKafka:
+    def start(self, deadline: float = 60.0, report: Report | None = None) -> Self:
         """Start and wait until it serves; fetching the jars, the first time, is not counted.
 
         Raises:
@@ -262,11 +278,14 @@ class EmbeddedKafka:
                 said = _tail(layout.output, begin)
                 if code == EXIT_CANNOT:
                     raise ConfigurationError(said)
-                raise TransientError("broker_ended", f"Kafka ended with {code} while starting: {said}")
+                raise TransientError(
+                    "broker_ended", f"Kafka ended with {code} while starting: {said}"
+                )
             if time.monotonic() >= until:
                 self.kill()
                 raise TransientError(
-                    "broker_late", f"Kafka did not serve in {deadline:.0f} s: {_tail(layout.output, begin)}"
+                    "broker_late",
+                    f"Kafka did not serve in {deadline:.0f} s: {_tail(layout.output, begin)}",
                 )
             time.sleep(_POLL_SECONDS)
         return self
@@ -291,17 +310,23 @@ class EmbeddedKafka:
             self._process.wait()
             self._reaped()
 
-    def __enter__(self) -> EmbeddedKafka:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
     def _holds_lock(self) -> bool:
         with suppress(FileNotFoundError, ValueError):
-            return self._process is not None and int(Layout(self.data_dir).lock.read_text()) == self._process.pid
+            return (
+                self._process is not None
+                and int(Layout(self.data_dir).lock.read_text()) == self._process.pid
+            )
         return False
 
     def _reaped(self) -> None:
@@ -318,17 +343,26 @@ def _tail(path: Path, begin: int, limit: int = 2000) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prepare the folder, then become the broker."""
-    parser = argparse.ArgumentParser(prog="python -m services.local.kafka", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m services.local.kafka", description=main.__doc__
+    )
     parser.add_argument("--data-dir", type=Path, required=True, help="the broker's own folder")
-    parser.add_argument("--port", type=int, help="for clients; by default the one used before, else a free one")
+    parser.add_argument(
+        "--port", type=int, help="for clients; by default the one used before, else a free one"
+    )
     parser.add_argument("--heap-mb", type=int, default=HEAP_MB)
-    parser.add_argument("--patience", type=float, default=5.0, help="seconds to wait for a broker that is just ending")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a broker setting")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=5.0,
+        help="seconds to wait for a broker that is just ending",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a broker setting"
+    )
     options = parser.parse_args(arguments)
 
-    def report(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
+    report = Progress()
     try:
         overrides = dict(pair.split("=", 1) for pair in options.set)
         handle = take_lock(options.data_dir, options.patience)
@@ -338,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(EXIT_CANNOT if isinstance(error, ConfigurationError) else 1)
     report(f"Kafka starts on {HOST}:{port}, data in {options.data_dir.absolute()}")
     os.set_inheritable(handle, True)  # the lock goes on with the broker
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - a fixed program, and no shell is wanted
 
 
 if __name__ == "__main__":

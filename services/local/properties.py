@@ -66,7 +66,9 @@ logger.recovery.level = info
 """
 
 
-def server_properties(port: int, controller_port: int, log_dir: Path, overrides: Mapping[str, str]) -> str:
+def server_properties(
+    port: int, controller_port: int, log_dir: Path, overrides: Mapping[str, str]
+) -> str:
     """The text of `server.properties` for a broker and controller in one process, on 127.0.0.1 only.
 
     Args:
@@ -94,5 +96,7 @@ def _escaped(path: Path) -> str:
     # A backslash begins an escape in Java's properties, and a comma separates log directories.
     text = str(path)
     if "," in text:
-        raise ValueError(f"Kafka cannot keep its data below a folder with a comma in its name: {text}")
+        raise ValueError(
+            f"Kafka cannot keep its data below a folder with a comma in its name: {text}"
+        )
     return text.replace("\\", "\\\\")

@@ -129,7 +129,10 @@ def _watch(grace: float) -> None:
 def _signal_group(pid: int, number: int) -> bool:
     try:
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):  # macOS: a group of zombies only is "not permitted"
+    except (
+        ProcessLookupError,
+        PermissionError,
+    ):  # macOS says "not permitted" of a group of zombies
         return False
     return True
 
@@ -138,9 +141,10 @@ def _exec(pipe: int, command: Sequence[str]) -> None:
     os.write(pipe, f"+{os.getpid()}\n".encode())
     os.set_inheritable(pipe, False)
     try:
-        os.execvp(command[0], list(command))
+        os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
     except OSError as error:
-        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        sys.stderr.flush()
         os._exit(127)
 
 
