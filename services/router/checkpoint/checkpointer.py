@@ -1,0 +1,318 @@
+"""Buffers what the stages did, and turns it into one transaction per checkpoint.
+
+Everything here runs on the event loop except the blocking calls (transaction, restore), which run on one thread each.  A stage
+handles a record without awaiting anything, so that its state changes, outputs and offset always fall into the same
+checkpoint.
+
+The order of one checkpoint, and what a crash after each step leaves:
+
+1. freeze the buffers                          nothing: the offsets are not committed, the records come again
+2. transaction: changelog, outputs, offsets    an open transaction, which the next start or the broker's time-out aborts
+3. commit                                      RocksDB is behind the changelog; restore brings it up
+4. apply to RocksDB, with the changelog offset nothing
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from services.chassis import metrics
+from services.router.checkpoint.fatal import die
+from services.router.checkpoint.faults import fault_point
+from services.router.checkpoint.restore import RestoreAbandoned, Restorer
+from services.router.checkpoint.store import PartitionStore, SharedMemory, row_key
+from services.router.checkpoint.transactions import (
+    Membership,
+    Output,
+    TransactionalProducer,
+    Work,
+)
+
+log = structlog.get_logger(__name__)
+
+TopicPartitionKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSettings:
+    """How often, how much, and where."""
+
+    state_dir: Path
+    group: str
+    instance_id: str
+    transactional_id: str
+    changelog_topic: str
+    interval_seconds: float = 0.01
+    """The least time between the end of one checkpoint and the start of the next."""
+    most_records: int = 20_000
+    """Stages wait when so many records are buffered beyond the checkpoint under way."""
+
+
+class Partition:
+    """What a stage sees of one partition: its rows, and somewhere to put outputs.
+
+    Attributes:
+        number: the partition's number, the same for every topic.
+        store: its rows.
+        memory: a place for what a stage keeps in memory for this partition (rebuilt from rows at need); it is forgotten
+            with the partition.
+    """
+
+    __slots__ = ("_outputs", "memory", "number", "store")
+
+    def __init__(self, number: int, store: PartitionStore, outputs: list[Output]) -> None:
+        self.number = number
+        self.store = store
+        self.memory: dict[str, Any] = {}
+        self._outputs = outputs
+
+    def emit(self, output: Output) -> None:
+        """Send a record, within the transaction that commits the offset of the record in hand."""
+        self._outputs.append(output)
+
+
+class Checkpointer:
+    """The checkpoint protocol of one worker.
+
+    Args:
+        settings: see `CheckpointSettings`.
+        connection: librdkafka connection settings.
+        wall_seconds: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        settings: CheckpointSettings,
+        connection: Mapping[str, Any],
+        *,
+        wall_seconds: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._wall_seconds = wall_seconds
+        self._producer = TransactionalProducer(
+            connection,
+            transactional_id=settings.transactional_id,
+            changelog_topic=settings.changelog_topic,
+        )
+        self._restorer = Restorer(
+            connection,
+            group=settings.group,
+            changelog_topic=settings.changelog_topic,
+            wall_seconds=wall_seconds,
+        )
+        self._memory = SharedMemory()
+        self._partitions: dict[int, Partition] = {}
+        self._outputs: list[Output] = []
+        self._offsets: dict[TopicPartitionKey, int] = {}
+        self._buffered = 0
+        self._membership: Membership | None = None
+        self._epochs = itertools.count(1)
+        self._epoch = 0
+        self._positioned = False
+        self._work_arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        # Held while a transaction and its application are under way; a revocation waits for it.
+        self._committing = asyncio.Lock()
+        self._transactions = ThreadPoolExecutor(1, "checkpoint")
+        self._restores = ThreadPoolExecutor(1, "restore")
+        self._stopping = False
+
+    # -- life -----------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Fence the worker's own predecessor before anything is read."""
+        await self._blocking(self._transactions, self._producer.start)
+
+    async def run(self) -> None:
+        """Make checkpoints until `finish`; never returns otherwise."""
+        while not self._stopping:
+            await self._work_arrived.wait()
+            started = time.monotonic()
+            try:
+                await self.checkpoint()
+            except Exception as error:  # noqa: BLE001 - outermost loop: every failure here ends the process
+                die("checkpoint failed", error)
+            # Records that arrive in this time share the next transaction; an idle worker does not wait at all.
+            if time.monotonic() - started < self._settings.interval_seconds:
+                await asyncio.sleep(self._settings.interval_seconds)
+
+    async def finish(self) -> None:
+        """Commit what is buffered and close the state, for a clean end of the process."""
+        self._stopping = True
+        await self.checkpoint()
+        async with self._committing:
+            self._close_partitions()
+
+    # -- membership ---------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """Grows at each assignment and revocation; what was fetched in another one is not for us."""
+        return self._epoch
+
+    @property
+    def positioned(self) -> bool:
+        """Whether the assigned partitions are restored and being read."""
+        return self._positioned
+
+    @property
+    def partitions(self) -> Mapping[int, Partition]:
+        """The partitions of this worker that are restored."""
+        return self._partitions
+
+    def assigned(self, membership: Membership) -> None:
+        """Remember who we are in this generation; to be called at assignment, with the values of that moment."""
+        self._epoch = next(self._epochs)
+        self._membership = membership
+        fault_point("assigned")
+
+    async def revoke(self) -> None:
+        """Finish or forget everything of this generation; returns when no transaction of ours is under way."""
+        fault_point("revoked")
+        if self._offsets:
+            # What is buffered may still be committed: the generation is not over until this callback returns.
+            try:
+                await self.checkpoint()
+            except Exception as error:  # noqa: BLE001 - as in run
+                die("checkpoint at revocation failed", error)
+        # Before the lock: a restore holds it until it sees that its epoch is over.
+        self._epoch = next(self._epochs)
+        self._positioned = False
+        async with self._committing:
+            self._membership = None
+            self._forget()
+
+    def _forget(self) -> None:
+        for partition in self._partitions.values():
+            partition.store.discard()
+            partition.memory.clear()
+        self._outputs.clear()
+        self._offsets = {}
+        self._buffered = 0
+        self._work_arrived.clear()
+        self._room.set()
+
+    async def take_over(
+        self, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int]:
+        """Restore the state of the assigned partitions and tell where to read on.
+
+        Returns:
+            The next offset for every (topic, partition); empty when another rebalance began meanwhile.
+        """
+        epoch = self._epoch
+        wanted = list(partitions)
+        numbers = {number for _topic, number in wanted}
+
+        def restore() -> dict[TopicPartitionKey, int]:
+            # Offsets first: they wait for transactions that are still open (restore.py says why).
+            positions = self._restorer.positions(wanted) if wanted else {}
+            for number in sorted(numbers):
+                store = self._store(number)
+                done = self._restorer.restore(
+                    number, store, wanted=lambda: self._epoch == epoch and not self._stopping
+                )
+                log.info(
+                    "router.restored",
+                    partition=number,
+                    records=done.records,
+                    seconds=round(done.seconds, 3),
+                    started_over=done.started_over,
+                )
+            return positions
+
+        async with self._committing:
+            self._forget()
+            for number in list(self._partitions):
+                if number not in numbers:
+                    self._partitions.pop(number).store.close()
+            try:
+                return await self._blocking(self._restores, restore)
+            except RestoreAbandoned:
+                return {}
+            except Exception as error:  # noqa: BLE001 - as in run
+                die("restore failed", error)
+
+    def _store(self, number: int) -> PartitionStore:
+        if number not in self._partitions:
+            store = PartitionStore(self._settings.state_dir / f"partition-{number}", self._memory)
+            self._partitions[number] = Partition(number, store, self._outputs)
+        return self._partitions[number].store
+
+    def resumed(self) -> None:
+        """Reading goes on: say so to whoever asks for readiness."""
+        self._positioned = True
+
+    def _close_partitions(self) -> None:
+        for number in list(self._partitions):
+            self._partitions.pop(number).store.close()
+
+    # -- records ---------------------------------------------------------------------
+
+    async def room(self) -> None:
+        """Wait until another batch may be buffered."""
+        await self._room.wait()
+
+    def consumed(self, topic: str, partition: int, next_offset: int, records: int) -> None:
+        """Note that the records before `next_offset` are handled; to be called in the same step as their effects."""
+        self._offsets[topic, partition] = next_offset
+        self._buffered += records
+        self._work_arrived.set()
+        if self._buffered >= self._settings.most_records:
+            self._room.clear()
+
+    # -- checkpoints -------------------------------------------------------------------
+
+    async def checkpoint(self) -> None:
+        """Commit everything buffered so far.
+
+        Raises:
+            KafkaException, RuntimeError: it is not known what became of it; the caller ends the process.
+        """
+        async with self._committing:
+            membership = self._membership
+            self._work_arrived.clear()
+            if not self._offsets or membership is None:
+                return
+            started = time.monotonic()
+            records = self._buffered
+            work = self._freeze()
+            next_changelog = await self._blocking(
+                self._transactions, self._producer.commit, work, membership
+            )
+            touched = self._wall_seconds()
+            for number in work.changelog:
+                self._partitions[number].store.applied(next_changelog[number], touched=touched)
+            fault_point("store.applied")
+            metrics.CHECKPOINT_SECONDS.observe(time.monotonic() - started)
+            metrics.CHECKPOINT_RECORDS.observe(records)
+
+    def _freeze(self) -> Work:
+        work = Work(offsets=self._offsets, outputs=self._outputs[:])
+        for number, partition in self._partitions.items():
+            if partition.store.dirty:
+                work.changelog[number] = [
+                    (row_key(group, item), value)
+                    for group, rows in partition.store.freeze().items()
+                    for item, value in rows.items()
+                ]
+        self._outputs.clear()
+        self._offsets = {}
+        self._buffered = 0
+        self._room.set()
+        return work
+
+    async def _blocking(
+        self, executor: ThreadPoolExecutor, function: Callable[..., Any], *args: Any
+    ) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(executor, function, *args)

@@ -1,0 +1,205 @@
+"""Brings the partitions that were just assigned to where their last committed transaction left them.
+
+Three steps in this order, each a reason:
+
+1. Committed offsets, asked for by a `read_committed` consumer: the broker answers only when no transaction that staged offsets for
+   them is still open.  aiokafka asks without waiting and would read the past.
+2. The changelog's end as a `read_uncommitted` reader sees it.  Whatever such a transaction wrote lies below it, since changelog
+   records are produced before the offsets are sent.
+3. Read the changelog as `read_committed` from where RocksDB stands up to that end, markers included.
+
+It uses librdkafka because Faust's own recovery is slow and stalls on control records.  Blocking: runs on a thread of its own,
+outside the rebalance callback, so that heartbeats go on however long it takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.topics import TOMBSTONE_RETENTION
+from services.router.checkpoint.faults import fault_point
+from services.router.checkpoint.store import PartitionStore
+
+_TIMEOUT: Final = 30.0
+_BATCH: Final = 10_000
+_STALE_SECONDS: Final = TOMBSTONE_RETENTION.total_seconds() * 0.9
+
+
+class RestoreAbandoned(Exception):  # noqa: N818 - not an error: the assignment changed meanwhile
+    """Another rebalance began; what was read so far stays in RocksDB and is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How one partition was brought up."""
+
+    partition: int
+    records: int
+    seconds: float
+    started_over: str | None
+    """Why the local rows were dropped first, if they were."""
+
+
+class Restorer:
+    """Reads committed offsets and changelogs for one worker.
+
+    Args:
+        connection: librdkafka connection settings.
+        group: the consumer group whose offsets count.
+        changelog_topic: the physical name of the changelog.
+        wall_seconds: epoch seconds, to notice a state folder that stood still for too long.
+    """
+
+    def __init__(
+        self,
+        connection: Mapping[str, Any],
+        *,
+        group: str,
+        changelog_topic: str,
+        wall_seconds: Callable[[], int],
+    ) -> None:
+        self._connection = dict(connection)
+        self._group = group
+        self._topic = changelog_topic
+        self._wall_seconds = wall_seconds
+
+    def positions(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Where to go on reading each (topic, partition): the stable committed offset, else the earliest.
+
+        Raises:
+            KafkaException: the broker does not answer within 30 s, or a transaction stays open that long.
+        """
+        wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
+        consumer = self._consumer("read_committed")
+        try:
+            found: dict[tuple[str, int], int] = {}
+            for each in consumer.committed(wanted, timeout=_TIMEOUT):
+                if each.error is not None:
+                    raise KafkaException(each.error)
+                low, _high = consumer.get_watermark_offsets(each, timeout=_TIMEOUT)
+                # A commit below the earliest offset means that retention was faster than this worker was away.
+                found[each.topic, each.partition] = max(each.offset, low)
+            return found
+        finally:
+            consumer.close()
+
+    def restore(
+        self, partition: int, store: PartitionStore, *, wanted: Callable[[], bool]
+    ) -> Restored:
+        """Apply to `store` whatever its changelog partition has beyond it.
+
+        Args:
+            partition: of the changelog.
+            store: the partition's rows; `store.next_offset` says how far they are.
+            wanted: tells whether the partition is still assigned; asked between batches.
+
+        Raises:
+            RestoreAbandoned: it is not.
+            KafkaException: the changelog cannot be read.
+        """
+        started = time.monotonic()
+        end, low, origin = self._end(partition)
+        reason = self._why_start_over(store, low=low, end=end, origin=origin)
+        if reason is not None:
+            store.start_over(origin)
+        records = self._apply(partition, store, end, wanted) if store.next_offset < end else 0
+        return Restored(partition, records, time.monotonic() - started, reason)
+
+    def _why_start_over(
+        self, store: PartitionStore, *, low: int, end: int, origin: bytes
+    ) -> str | None:
+        if store.origin is None:
+            return "new"
+        if store.origin != origin:
+            return "another cluster or topic"
+        if store.next_offset > end:
+            return "ahead of the changelog"
+        if store.next_offset < low:
+            return "behind the changelog's beginning"
+        if store.touched and self._wall_seconds() - store.touched > _STALE_SECONDS:
+            return "stood still for longer than deletions are kept"
+        return None
+
+    def _end(self, partition: int) -> tuple[int, int, bytes]:
+        consumer = self._consumer("read_uncommitted")
+        try:
+            low, high = consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=_TIMEOUT, cached=False
+            )
+            metadata = consumer.list_topics(self._topic, timeout=_TIMEOUT)
+            return high, low, f"{metadata.cluster_id}/{self._topic}".encode()
+        finally:
+            consumer.close()
+
+    def _apply(
+        self, partition: int, store: PartitionStore, end: int, wanted: Callable[[], bool]
+    ) -> int:
+        consumer = self._consumer("read_committed")
+        applied = 0
+        try:
+            consumer.assign([TopicPartition(self._topic, partition, store.next_offset)])
+            position = store.next_offset
+            deadline = time.monotonic() + _TIMEOUT
+            while position < end:
+                if not wanted():
+                    raise RestoreAbandoned
+                messages = consumer.consume(_BATCH, timeout=0.2)
+                rows = [message for message in messages if message.error() is None]
+                for message in messages:
+                    position = max(position, _after(message))
+                if rows:
+                    store.write(_rows(rows), position, touched=self._wall_seconds())
+                    applied += len(rows)
+                    fault_point("restore.applied")
+                if messages:
+                    deadline = time.monotonic() + _TIMEOUT
+                elif time.monotonic() > deadline:
+                    raise KafkaException(
+                        KafkaError(
+                            KafkaError._TIMED_OUT,  # noqa: SLF001 - confluent-kafka's public constants begin with _
+                            f"changelog {self._topic}[{partition}] stands at {position} of {end}",
+                        )
+                    )
+            store.write(iter(()), position, touched=self._wall_seconds())
+            return applied
+        finally:
+            consumer.close()
+
+    def _consumer(self, isolation: str) -> Consumer:
+        return Consumer(
+            {
+                **self._connection,
+                "group.id": self._group,
+                "isolation.level": isolation,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.message.max.bytes": 4 << 20,
+                "queued.max.messages.kbytes": 32 << 10,
+                "reconnect.backoff.max.ms": 1000,
+            }
+        )
+
+
+def _after(message: Message) -> int:
+    """The position after a record; at the end of a partition, after its last markers too."""
+    error = message.error()
+    offset = message.offset()
+    if error is not None:
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+            raise KafkaException(error)
+        return offset if offset is not None else 0
+    return (offset if offset is not None else -1) + 1
+
+
+def _rows(messages: Iterable[Message]) -> Iterator[tuple[bytes, bytes | None]]:
+    for message in messages:
+        key = message.key()
+        if isinstance(key, bytes):
+            value = message.value()
+            yield key, value if isinstance(value, bytes) else None

@@ -1,0 +1,204 @@
+"""State of one partition: rows in RocksDB under changes that are not committed yet.
+
+A row is addressed by a group (whatever is read together: one case, one complaint, the due index) and an item within it.  Reads
+see the open buffer first, then the one whose transaction is under way, then RocksDB.  RocksDB receives a buffer only after
+its transaction has committed, in one write batch with the changelog offset, so it is never ahead of the changelog.
+
+Hazard: `freeze`, `applied` and `discard` have to be called in the order of the protocol (checkpointer.py); a row written after
+`freeze` belongs to the next transaction.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+
+Rows = dict[bytes, dict[bytes, bytes | None]]
+"""group -> item -> value; None deletes."""
+
+META_OFFSET: Final = b"\x00offset"
+META_ORIGIN: Final = b"\x00origin"
+META_TOUCHED: Final = b"\x00touched"
+# Row keys begin with the two bytes of the group's length.  A meta key read as a row key would promise a group of over 100
+# bytes and is shorter than that, so no row can have it.
+_LENGTH: Final = struct.Struct(">H")
+_MAX_GROUP: Final = 16_384
+
+
+def row_key(group: bytes, item: bytes) -> bytes:
+    """The key of a row in RocksDB and in the changelog.
+
+    Raises:
+        ValueError: the group is empty or longer than 16,384 bytes.
+    """
+    size = len(group)
+    if not 0 < size <= _MAX_GROUP:
+        raise ValueError(f"a group has 1 to {_MAX_GROUP} bytes, not {size}")
+    return _LENGTH.pack(size) + group + item
+
+
+class SharedMemory:
+    """One block cache and one memory budget for all partitions of a worker."""
+
+    def __init__(self, cache_bytes: int = 64 << 20, write_buffer_bytes: int = 8 << 20) -> None:
+        self.cache = Cache(cache_bytes)
+        self.write_buffer_bytes = write_buffer_bytes
+
+    def options(self) -> Options:
+        """Options of one partition's database."""
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(self.write_buffer_bytes)
+        options.set_max_write_buffer_number(2)
+        options.set_max_open_files(256)
+        options.set_keep_log_file_num(2)
+        table = BlockBasedOptions()
+        table.set_block_cache(self.cache)
+        table.set_bloom_filter(10, False)
+        table.set_cache_index_and_filter_blocks(True)
+        options.set_block_based_table_factory(table)
+        return options
+
+
+class PartitionStore:
+    """The rows of one partition."""
+
+    def __init__(self, path: Path, memory: SharedMemory) -> None:
+        self._path = path
+        self._memory = memory
+        self._open: Rows = {}
+        self._frozen: Rows = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = Rdict(str(path), memory.options())
+
+    # -- reading ------------------------------------------------------------
+
+    def get(self, group: bytes, item: bytes = b"") -> bytes | None:
+        """The value of a row, or None."""
+        for buffer in (self._open, self._frozen):
+            rows = buffer.get(group)
+            if rows is not None and item in rows:
+                return rows[item]
+        value: bytes | None = self._db.get(row_key(group, item))
+        return value
+
+    def items(self, group: bytes, *, below: bytes | None = None) -> list[tuple[bytes, bytes]]:
+        """All rows of a group in the order of their items, optionally only items < `below`."""
+        merged: dict[bytes, bytes | None] = dict(self._stored(group, below))
+        for buffer in (self._frozen, self._open):
+            rows = buffer.get(group)
+            if rows is not None:
+                merged.update(
+                    (item, value) for item, value in rows.items() if below is None or item < below
+                )
+        return sorted((item, value) for item, value in merged.items() if value is not None)
+
+    def _stored(self, group: bytes, below: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        prefix = row_key(group, b"")
+        cut = len(prefix)
+        iterator = self._db.iter(ReadOptions())
+        iterator.seek(prefix)
+        while iterator.valid():
+            key = iterator.key()
+            if not key.startswith(prefix):
+                return
+            item = key[cut:]
+            if below is not None and item >= below:
+                return
+            yield item, iterator.value()
+            iterator.next()
+
+    # -- writing ------------------------------------------------------------
+
+    def put(self, group: bytes, item: bytes, value: bytes) -> None:
+        """Write a row into the open buffer."""
+        rows = self._open.get(group)
+        if rows is None:
+            rows = self._open[group] = {}
+        rows[item] = value
+
+    def delete(self, group: bytes, item: bytes = b"") -> None:
+        """Delete a row in the open buffer."""
+        self._open.setdefault(group, {})[item] = None
+
+    # -- the protocol ---------------------------------------------------------
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the open buffer holds changes."""
+        return bool(self._open)
+
+    def freeze(self) -> Rows:
+        """Hand over the open buffer to a transaction; it stays readable until `applied` or `discard`."""
+        if self._frozen:
+            raise RuntimeError("the last checkpoint of this partition was neither applied nor discarded")
+        self._frozen, self._open = self._open, {}
+        return self._frozen
+
+    def applied(self, next_offset: int, *, touched: int) -> None:
+        """Write the frozen rows, whose transaction has committed, with the changelog offset after them."""
+        self.write(
+            (
+                (row_key(group, item), value)
+                for group, rows in self._frozen.items()
+                for item, value in rows.items()
+            ),
+            next_offset,
+            touched=touched,
+        )
+        self._frozen = {}
+
+    def discard(self) -> None:
+        """Forget everything that is not in RocksDB: the partition was taken away."""
+        self._open = {}
+        self._frozen = {}
+
+    # -- restoring --------------------------------------------------------------
+
+    def write(
+        self, rows: Iterator[tuple[bytes, bytes | None]], next_offset: int, *, touched: int
+    ) -> None:
+        """Write changelog records (key, value or None) and the offset after them, atomically."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(META_OFFSET, str(next_offset).encode())
+        batch.put(META_TOUCHED, str(touched).encode())
+        self._db.write(batch)
+
+    @property
+    def next_offset(self) -> int:
+        """The first changelog offset that is not in RocksDB; 0 for a new database."""
+        value = self._db.get(META_OFFSET)
+        return int(value) if value else 0
+
+    @property
+    def touched(self) -> int:
+        """Epoch seconds of the last write; 0 for a new database."""
+        value = self._db.get(META_TOUCHED)
+        return int(value) if value else 0
+
+    @property
+    def origin(self) -> bytes | None:
+        """Which changelog the rows came from; None for a new database."""
+        value: bytes | None = self._db.get(META_ORIGIN)
+        return value
+
+    def start_over(self, origin: bytes) -> None:
+        """Drop every row and remember where the next ones come from."""
+        self._db.close()
+        shutil.rmtree(self._path)
+        self._db = Rdict(str(self._path), self._memory.options())
+        self._db.put(META_ORIGIN, origin)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
