@@ -110,6 +110,10 @@ class Intake:
             self._sleep(wait)
 
 
+def _ignore(_: object) -> None:
+    """For who does not want to know."""
+
+
 def play(
     run: Play,
     intake: Intake,
@@ -165,10 +169,6 @@ def grouped(
             batch = []
     if batch:
         yield batch
-
-
-def _ignore(_: object) -> None:
-    """For who does not want to know."""
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
