@@ -50,7 +50,10 @@ class Contract(BaseModel):
     Readers ignore fields they do not know, so that a newer writer may add one; writers are strict by their types.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    # The words beside a field are its description in the generated schemas.
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     event_type: ClassVar[str]
     """CloudEvents `type`: `noun.verb`, past tense."""
