@@ -15,7 +15,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
@@ -26,7 +25,6 @@ HOUR: Final = 3_600_000_000
 """Microseconds in an hour."""
 
 Attribute = str | int | float | bool | None
-_NOTHING: Final[Mapping[str, Attribute]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class ProcessEvent:
     recorded_at: int
     due_at: int | None = None
     source: str | None = None
-    attributes: Mapping[str, Attribute] = _NOTHING
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,305 @@
+"""Whether the tables of a company fit together.
+
+It stands apart from loading because it is pure: a company built in a test is checked the same way.
+Each problem names the file, the field and what to do.
+
+Hazard: a reference that is not checked here surfaces as a KeyError in the router.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+
+from services.registry.errors import Problem
+from services.registry.model import (
+    Activity,
+    Allowance,
+    Company,
+    Condition,
+    Process,
+    Promise,
+    Within,
+)
+
+_HOUR = 3_600_000_000
+
+
+def check(company: Company) -> tuple[Problem, ...]:
+    """Return every problem, errors before warnings; empty when the company is sound."""
+    problems = [
+        *_company(company),
+        *_departments(company),
+        *_processes(company),
+        *_symptoms(company),
+        *_packs(company),
+    ]
+    return tuple(sorted(problems, key=lambda problem: (problem.warning, problem)))
+
+
+def _unknown(
+    file: str, field: str, what: str, name: str | None, known: Iterable[str]
+) -> Iterator[Problem]:
+    """Yield a problem when ``name`` is none of the known ones."""
+    choices = sorted(known)
+    if name is None or name in choices:
+        return
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else f"Use one of: {', '.join(choices)}."
+    yield Problem(file, field, f'there is no {what} "{name}"', hint)
+
+
+def _company(company: Company) -> Iterator[Problem]:
+    file, settings = "company.toml", company.company
+    inside = company.inboxes()
+    yield from _unknown(file, "policy.triage", "department inside", settings.policy.triage, inside)
+    for language in settings.languages:
+        if language not in company.packs:
+            yield Problem(
+                file,
+                "languages",
+                f'there is no language pack "{language}"',
+                f"Use one of: {', '.join(sorted(company.packs))}; or add packs/{language}.toml.",
+            )
+    named: list[tuple[str, str, Mapping[str, str]]] = [
+        *(
+            ("departments.toml", f"departments.{k}", d.names)
+            for k, d in company.departments.items()
+        ),
+        *(("symptoms.toml", f"symptoms.{k}", s.names) for k, s in company.symptoms.items()),
+    ]
+    for process in company.processes.values():
+        path = f"processes/{process.id}.toml"
+        named += [(path, f"activities.{k}", a.names) for k, a in process.activities.items()]
+        named += [(path, f"faults.{k}", f.names) for k, f in process.faults.items()]
+    for path, field, names in named:
+        for language in settings.write_in:
+            if language not in names:
+                yield Problem(
+                    path,
+                    f"{field}.names",
+                    f'there is no name in "{language}", in which the company writes',
+                    f'Add {language} = "…"; until then another language is shown.',
+                    warning=True,
+                )
+
+
+def _departments(company: Company) -> Iterator[Problem]:
+    file, inside = "departments.toml", company.inboxes()
+    for key, department in company.departments.items():
+        field = f"departments.{key}.managed_by"
+        yield from _unknown(file, field, "department inside", department.managed_by, inside)
+        if department.outside and department.managed_by is None:
+            yield Problem(
+                file,
+                field,
+                "a party outside needs a department that manages it",
+                'Add managed_by = "<department>".',
+            )
+        if department.customer and not department.outside:
+            yield Problem(
+                file,
+                f"departments.{key}.customer",
+                "the customer is a party outside",
+                "Add outside = true.",
+            )
+
+
+def _processes(company: Company) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    promises: dict[str, str] = {}
+    for process in company.processes.values():
+        file = f"processes/{process.id}.toml"
+        for key, activity in process.activities.items():
+            if key in seen:
+                yield Problem(
+                    file,
+                    f"activities.{key}",
+                    f"the activity is also in process {seen[key]}",
+                    "Give it another id: events name only the activity.",
+                )
+            seen[key] = process.id
+            yield from _activity(company, process, file, key, activity)
+        for key in process.promises:
+            if key in promises:
+                yield Problem(
+                    file,
+                    f"promises.{key}",
+                    f"the promise is also in process {promises[key]}",
+                    "Give it another id: symptoms name only the promise.",
+                )
+            promises[key] = process.id
+        for key, fault in process.faults.items():
+            field = f"faults.{key}"
+            yield from _unknown(
+                file, f"{field}.activity", "activity", fault.activity, process.activities
+            )
+            yield from _unknown(
+                file, f"{field}.department", "department", fault.department, company.departments
+            )
+            for symptom in fault.explains:
+                yield from _unknown(file, f"{field}.explains", "symptom", symptom, company.symptoms)
+        loop = _loop(process)
+        if loop:
+            yield Problem(
+                file,
+                f"activities.{loop[0]}.after",
+                f"activities wait for each other: {' -> '.join(loop)}",
+                "Take one of them out of `after`.",
+            )
+        else:
+            for key, promise in process.promises.items():
+                yield from _promise(company, process, file, key, promise)
+
+
+def _activity(
+    company: Company, process: Process, file: str, key: str, activity: Activity
+) -> Iterator[Problem]:
+    field = f"activities.{key}"
+    yield from _unknown(file, f"{field}.owner", "department", activity.owner, company.departments)
+    yield from _unknown(
+        file, f"{field}.receiver", "department", activity.receiver, company.departments
+    )
+    yield from _unknown(file, f"{field}.source", "source", activity.source, company.sources)
+    for before in activity.after:
+        yield from _unknown(file, f"{field}.after", "activity", before, process.activities)
+    if activity.allowances and activity.allowance is None:
+        yield Problem(
+            file,
+            f"{field}.allowance",
+            "there are allowances by attribute but none for the other cases",
+            'Add allowance = "…".',
+        )
+
+
+def _loop(process: Process) -> list[str]:
+    """Return one loop of the `after` relation, or nothing."""
+    state: dict[str, int] = {}
+
+    def visit(key: str, path: list[str]) -> list[str]:
+        if state.get(key) == 2 or key not in process.activities:
+            return []
+        if state.get(key) == 1:
+            return [*path[path.index(key) :], key]
+        state[key] = 1
+        for before in sorted(process.activities[key].after):
+            found = visit(before, [*path, key])
+            if found:
+                return found
+        state[key] = 2
+        return []
+
+    for key in sorted(process.activities):
+        found = visit(key, [])
+        if found:
+            return found
+    return []
+
+
+def _promise(
+    company: Company, process: Process, file: str, key: str, promise: Promise
+) -> Iterator[Problem]:
+    field = f"promises.{key}"
+    before = [
+        *_unknown(file, f"{field}.activity", "activity", promise.activity, process.activities),
+        *_unknown(file, f"{field}.from", "activity", promise.start, process.activities),
+        *_unknown(file, f"{field}.publisher", "department", promise.publisher, company.departments),
+    ]
+    yield from before
+    if (promise.within is None) != (promise.start is None):
+        yield Problem(file, field, "`from` and `within` belong together", "Give both, or neither.")
+        return
+    if promise.within is None or promise.start is None or before:
+        return
+    for case in _variants(process, promise):
+        within = _chosen(promise.withins, case, promise.within)
+        path = _longest(process, promise.activity, promise.start, case)
+        if path is None:
+            yield Problem(
+                file,
+                f"{field}.from",
+                f'"{promise.activity}" does not come after "{promise.start}"',
+                "Name an activity that precedes it.",
+            )
+            return
+        if path > within:
+            shown = ", ".join(f"{k} = {v}" for k, v in sorted(case.items())) or "any case"
+            yield Problem(
+                file,
+                f"{field}.within",
+                f"the allowances on the way add up to {path / _HOUR:g} h, beyond the promised "
+                f"{within / _HOUR:g} h ({shown})",
+                "Promise more, or allow less: as it stands no department can be late "
+                "and the customer still waits.",
+            )
+
+
+def _variants(process: Process, promise: Promise) -> list[dict[str, str | int | bool]]:
+    """Return every combination of the attribute values that conditions name, and "other"."""
+    values: dict[str, set[str | int | bool]] = {}
+    conditions: list[Condition] = [w.when for w in promise.withins]
+    for activity in process.activities.values():
+        conditions += [a.when for a in activity.allowances]
+    for condition in conditions:
+        for name, value in condition.items():
+            values.setdefault(name, {"(other)"}).add(value)
+    names = sorted(values)
+    choices = [sorted(values[name], key=repr) for name in names]
+    return [dict(zip(names, combination, strict=True)) for combination in product(*choices)]
+
+
+def _chosen(
+    options: Iterable[Within | Allowance],
+    case: Mapping[str, str | int | bool],
+    otherwise: int | None,
+) -> int:
+    for option in options:
+        if all(case.get(name) == value for name, value in option.when.items()):
+            return option.within if isinstance(option, Within) else option.allowance
+    return otherwise or 0
+
+
+def _longest(
+    process: Process, end: str, start: str, case: Mapping[str, str | int | bool]
+) -> int | None:
+    """Return the longest sum of allowances from ``start`` to ``end``; None when there is no way."""
+    if end == start:
+        return 0
+    activity = process.activities[end]
+    lengths = [_longest(process, before, start, case) for before in activity.after]
+    reached = [length for length in lengths if length is not None]
+    if not reached:
+        return None
+    return max(reached) + _chosen(activity.allowances, case, activity.allowance)
+
+
+def _symptoms(company: Company) -> Iterator[Problem]:
+    file = "symptoms.toml"
+    activities = {key for process in company.processes.values() for key in process.activities}
+    promises = {key for process in company.processes.values() for key in process.promises}
+    for key, symptom in company.symptoms.items():
+        field = f"symptoms.{key}"
+        for promise in symptom.promises:
+            yield from _unknown(file, f"{field}.promises", "promise", promise, promises)
+        for denied in symptom.denies:
+            yield from _unknown(file, f"{field}.denies", "activity", denied, activities)
+        yield from _unknown(file, f"{field}.presumes", "activity", symptom.presumes, activities)
+        yield from _unknown(
+            file, f"{field}.remedy", "department inside", symptom.remedy, company.inboxes()
+        )
+    if not any(symptom.vague for symptom in company.symptoms.values()):
+        yield Problem(
+            file,
+            "symptoms",
+            "no symptom is marked vague",
+            "Add one with vague = true for complaints that name nothing.",
+        )
+
+
+def _packs(company: Company) -> Iterator[Problem]:
+    for language, pack in company.packs.items():
+        file = f"packs/{language}.toml"
+        for position, cue in enumerate(pack.cues, start=1):
+            for concept in (*cue.words, *cue.without):
+                yield from _unknown(file, f"cues[{position}]", "concept", concept, pack.words)

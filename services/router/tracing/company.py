@@ -1,0 +1,155 @@
+"""The company as the tracing core reads it: compiled, flat, ready for a lookup per question.
+
+It stands apart from the registry's models so that the core needs neither pydantic nor files, and
+from `model` because it changes with the registry, not with the wire. `services.router.rules` builds
+it from a registry; tests may build it by hand.
+
+Hazard: everything here is shared by all traces of a process. It must never be changed in place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.vocabulary import Transition
+from services.router.tracing.model import Attribute
+from services.router.tracing.packs import LanguagePack
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local wall time, reached by adding the zone's offset
+
+Condition = tuple[tuple[str, Attribute], ...]
+"""Attributes that must all have these values."""
+Choice = tuple[Condition, int]
+"""A duration (µs) for cases that meet the condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentRule:
+    """A department or a party outside."""
+
+    id: str
+    names: Mapping[str, str]
+    outside: bool = False
+    customer: bool = False
+    managed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """What a source's silence means; durations in µs."""
+
+    id: str
+    assumed: bool = True
+    every: int | None = None
+    silent_after: int = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRule:
+    """One step: who owns it, what precedes it, what it is allowed (µs)."""
+
+    id: str
+    names: Mapping[str, str]
+    owner: str
+    source: str
+    after: tuple[str, ...] = ()
+    allowance: int | None = None
+    allowances: tuple[Choice, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseRule:
+    """What the customer was told about ``activity``.
+
+    ``chain`` holds that activity and everything before it, in an order in which each one comes
+    after what precedes it.
+    """
+
+    id: str
+    process: str
+    activity: str
+    chain: tuple[str, ...]
+    start: str | None = None
+    within: int | None = None
+    withins: tuple[Choice, ...] = ()
+    publisher: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """An event that is a cause by itself, and how likely it makes each symptom (0..1)."""
+
+    id: str
+    activity: str
+    transition: Transition
+    department: str
+    names: Mapping[str, str]
+    explains: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomRule:
+    """What a symptom asks of the case."""
+
+    id: str
+    names: Mapping[str, str]
+    remedy: str
+    promises: tuple[str, ...] = ()
+    denies: tuple[str, ...] = ()
+    presumes: str | None = None
+    vague: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """When a cause is named (ten-thousandths), and who decides otherwise."""
+
+    triage: str
+    assign_parts: int = 6_000
+    floor_parts: int = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The compiled company.
+
+    ``activity_process`` maps an activity to its process; ``faults`` is keyed by activity and
+    transition; ``offsets`` are the company zone's UTC offsets as (from µs, seconds), ascending.
+    """
+
+    departments: Mapping[str, DepartmentRule]
+    sources: Mapping[str, SourceRule]
+    activities: Mapping[str, ActivityRule]
+    activity_process: Mapping[str, str]
+    promises: Mapping[str, PromiseRule]
+    faults: Mapping[tuple[str, Transition], tuple[FaultRule, ...]]
+    symptoms: Mapping[str, SymptomRule]
+    vague: str
+    policy: PolicyRule
+    write_in: tuple[str, ...]
+    packs: tuple[LanguagePack, ...]
+    digest: str
+    offsets: tuple[tuple[int, int], ...] = ((-(2**62), 0),)
+    offset_starts: tuple[int, ...] = field(default=(-(2**62),))
+
+    def local(self, at: int) -> datetime:
+        """Return the company's wall time (naive) at ``at`` (µs UTC)."""
+        position = bisect_right(self.offset_starts, at) - 1
+        return _EPOCH + timedelta(microseconds=at, seconds=self.offsets[position][1])
+
+    def name(self, names: Mapping[str, str], language: str) -> str:
+        """Return the name in a language, else in the first language the company has it in."""
+        found = names.get(language)
+        return found if found is not None else names[min(names)]
+
+
+def chosen(choices: tuple[Choice, ...], attributes: Mapping[str, Attribute]) -> int | None:
+    """Return the duration of the first choice whose condition the attributes meet."""
+    for condition, duration in choices:
+        if all(attributes.get(name) == value for name, value in condition):
+            return duration
+    return None
