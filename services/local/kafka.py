@@ -33,6 +33,7 @@ from services.local.jars import Progress, Report, kafka_cache
 from services.local.java import find_java
 from services.local.ports import HOST, free_port, is_free
 from services.local.probe import broker_ready
+from services.local.process import ProcessSpec
 from services.local.properties import LOG4J, server_properties
 from services.local.settings import LocalSettings
 from services.local.watchdog import Watchdog
@@ -40,6 +41,8 @@ from services.local.watchdog import Watchdog
 EXIT_CANNOT = 2
 """Exit code of the command when a person has to change something first."""
 HEAP_MB = 512
+PATIENCE_SECONDS = 5.0
+"""How long to wait for a broker on the same folder that is just ending."""
 _POLL_SECONDS = 0.05
 
 
@@ -136,8 +139,7 @@ def prepare(
     java = find_java(settings)
     classpath = os.pathsep.join(str(path) for path in kafka_cache(settings, report).ensure())
     layout = Layout(data_dir)
-    port, controller_port = choose_ports(data_dir, port, report)
-    _write(layout.address, json.dumps({"port": port, "controller_port": controller_port}))
+    port, controller_port = _settle_ports(data_dir, port, report)
     _write(layout.properties, server_properties(port, controller_port, layout.logs, overrides))
     _write(layout.log4j, LOG4J)
     common = [str(java.path), "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-cp", classpath]
@@ -153,6 +155,12 @@ def prepare(
         str(layout.properties),
     ]
     return command, port
+
+
+def _settle_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[int, int]:
+    port, controller_port = choose_ports(data_dir, wanted, report)
+    _write(Layout(data_dir).address, json.dumps({"port": port, "controller_port": controller_port}))
+    return port, controller_port
 
 
 def _format(layout: Layout, java: Sequence[str]) -> None:
@@ -248,6 +256,30 @@ class EmbeddedKafka:
             command += ["--set", f"{key}={value}"]
         return [*command, "--heap-mb", str(self._heap_mb)]
 
+    def prepare(self, report: Report | None = None) -> str:
+        """Fetch what is missing and settle the port, without starting: then others can be told the address.
+
+        Returns:
+            `host:port` for clients, which every later start keeps.
+
+        Raises:
+            ConfigurationError: The folder or the port is in use, or there is no Java.
+            TransientError: The jars cannot be fetched.
+        """
+        report = report or Progress()
+        find_java(LocalSettings())
+        kafka_cache(LocalSettings(), report).ensure()
+        handle = take_lock(self.data_dir, PATIENCE_SECONDS)
+        try:
+            self._wanted = _settle_ports(self.data_dir, self._wanted, report)[0]
+        finally:
+            os.close(handle)
+        return self.bootstrap
+
+    def spec(self, name: str = "kafka") -> ProcessSpec:
+        """This broker as a process of a supervisor, after `prepare`."""
+        return ProcessSpec(name, self.command(), ready=self.ready, stop_seconds=30.0)
+
     def ready(self) -> bool:
         """Whether it serves now."""
         address = read_address(self.data_dir)
@@ -262,6 +294,7 @@ class EmbeddedKafka:
         """
         if self.pid is not None:
             raise RuntimeError(f"already running as process {self.pid}")
+        # Here, not only in the child: this is where a person sees the progress.
         find_java(LocalSettings())
         kafka_cache(LocalSettings(), report).ensure()
         layout = Layout(self.data_dir)
@@ -354,7 +387,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--patience",
         type=float,
-        default=5.0,
+        default=PATIENCE_SECONDS,
         help="seconds to wait for a broker that is just ending",
     )
     parser.add_argument(

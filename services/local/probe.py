@@ -1,4 +1,4 @@
-"""Ask a broker over its own protocol whether it serves: no client library, one small request.
+"""Ask a broker, or a service, over its own protocol whether it serves: no client library, one small request.
 
 It stands apart because readiness must not depend on what the product's clients do: an open port is too early (a broker
 that is still fenced accepts connections), a client's retries are too late.
@@ -6,8 +6,10 @@ that is still fenced accepts connections), a client's retries are too late.
 
 from __future__ import annotations
 
+import http.client
 import socket
 import struct
+from urllib.parse import urlsplit
 
 _METADATA, _VERSION = 3, 1
 _CLIENT = b"akar-probe"
@@ -28,6 +30,19 @@ def broker_ready(host: str, port: int, timeout: float = 1.0) -> bool:
             return live_brokers(_exactly(connection, length), correlation=1) > 0
     except (OSError, struct.error, ValueError):
         return False
+
+
+def http_ready(url: str, timeout: float = 1.0) -> bool:
+    """Whether `url` (plain http) answers 200; never raises, and no proxy of the environment is asked."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        connection.request("GET", parts.path or "/")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def metadata_request(correlation: int) -> bytes:

@@ -5,6 +5,8 @@ It stands apart so that no other module of this package reads the environment.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
@@ -30,3 +32,8 @@ class LocalSettings(Settings):
     def cache_dir(self) -> Path:
         """Akar's own folder among the user's caches; it may be deleted at any time."""
         return (self.xdg_cache_home or Path.home() / ".cache") / "akar"
+
+
+def inherited_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """What a child process gets: this one's environment with `extra` over it."""
+    return {**os.environ, **extra}

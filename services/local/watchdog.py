@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ class Watchdog:
 
     def __init__(self, grace: float = GRACE_SECONDS) -> None:
         self._grace = grace
+        self._lock = threading.Lock()
         self._children: set[int] = set()
         self._pipe = -1
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,28 +56,37 @@ class Watchdog:
 
         Its own session keeps Ctrl-C at the terminal for the parent, which stops its children in order.
         """
-        self.ensure_alive()
-        child = subprocess.Popen(
-            [sys.executable, "-I", "-S", _SELF, "exec", str(self._pipe), *command],
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-            pass_fds=(self._pipe,),
-        )
-        self._children.add(child.pid)
-        return child
+        with self._lock:
+            self._ensure_alive()
+            child = subprocess.Popen(
+                [sys.executable, "-I", "-S", _SELF, "exec", str(self._pipe), *command],
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                pass_fds=(self._pipe,),
+            )
+            self._children.add(child.pid)
+            return child
 
     def forget(self, pid: int) -> None:
         """Say that `pid` has ended and was waited for: its number may soon be another's."""
-        self._children.discard(pid)
-        with contextlib.suppress(BrokenPipeError):  # the next ensure_alive tells a new one
-            os.write(self._pipe, f"-{pid}\n".encode())
+        with self._lock:
+            self._children.discard(pid)
+            if self._pipe >= 0:
+                with contextlib.suppress(
+                    BrokenPipeError
+                ):  # a new watching process is told what is left
+                    os.write(self._pipe, f"-{pid}\n".encode())
 
     def ensure_alive(self) -> None:
         """Start the watching process, again if something has ended it."""
+        with self._lock:
+            self._ensure_alive()
+
+    def _ensure_alive(self) -> None:
         if self._process is not None and self._process.poll() is None:
             return
         self._close_pipe()
@@ -94,10 +105,11 @@ class Watchdog:
 
     def close(self) -> None:
         """Let go: whatever still runs is ended, and so is the watching process."""
-        self._close_pipe()
-        if self._process is not None:
-            self._process.wait(self._grace + 5)
-            self._process = None
+        with self._lock:
+            self._close_pipe()
+            if self._process is not None:
+                self._process.wait(self._grace + 5)
+                self._process = None
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:

@@ -1,0 +1,239 @@
+"""One supervised process: started, watched, started again, stopped.
+
+It stands apart from the supervisor, which knows the others: here is the life of one, in one thread, top to bottom.
+Hazard: a process that ends at once would be started thousands of times; waits grow, and one that has never been ready is
+given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from services.chassis.retry import exponential
+from services.local.probe import http_ready
+from services.local.settings import inherited_environment
+from services.local.watchdog import Watchdog
+
+RESTART = exponential(0.1, longest=5.0, attempts=8, jitter=0.0)
+"""Waits between an end and the next start; the last one holds from then on."""
+STEADY_SECONDS = 10.0
+"""After so long in readiness, the waits begin from the shortest again."""
+GIVE_UP_AFTER = 5
+"""Ends without ever having been ready, after which it is not started again."""
+USAGE_ERROR = 2
+"""Exit code of a program that was asked for something it cannot do: starting it again does not help."""
+LOG_LIMIT_BYTES = 20_000_000
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """What to run.
+
+    Attributes:
+        name: Of the process, its log and its pid file; unique, a plain word.
+        command: Program and arguments.
+        env: Put over this process's environment.
+        ready: A URL that answers 200, or a function, that says when it serves; None: as soon as it runs.
+        after: Names of those that must be ready before it starts; by default all that stand before it.  They are stopped in
+            the opposite order.
+        stop_seconds: From SIGTERM to SIGKILL.
+        cwd: Its working folder; by default this process's.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready: str | Callable[[], bool] | None = None
+    after: tuple[str, ...] | None = None
+    stop_seconds: float = 10.0
+    cwd: Path | None = None
+
+
+class EventKind(StrEnum):
+    """What happened to a process."""
+
+    STARTED = "started"
+    READY = "ready"
+    EXITED = "exited"
+    RESTARTED = "restarted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one process.
+
+    Attributes:
+        kind: What; RESTARTED comes instead of STARTED from the second start on, FAILED when it is given up.
+        name: Of the process.
+        pid: Its number; for EXITED and FAILED the former one.
+        code: How it ended (negative: by that signal); None while it runs.
+        restarts: How often it has been started again.
+    """
+
+    kind: EventKind
+    name: str
+    pid: int
+    code: int | None
+    restarts: int
+
+
+class SupervisedProcess:
+    """Runs one `ProcessSpec` until told to stop.
+
+    Args:
+        spec: What to run.
+        log: Where its output goes, appended.
+        pid_file: Holds its number while it runs.
+        watchdog: Ends it if this process dies.
+        gate: Returns once it may start; False when it never may.
+        emit: Takes its events, in order, in its own thread.
+    """
+
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        log: Path,
+        pid_file: Path,
+        watchdog: Watchdog,
+        gate: Callable[[], bool],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.spec = spec
+        self.log = log
+        self.restarts = 0
+        self.ready = threading.Event()
+        self.failed = threading.Event()
+        self._pid_file = pid_file
+        self._watchdog = watchdog
+        self._gate = gate
+        self._emit_to = emit
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name=f"supervise-{spec.name}", daemon=True
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """Its number while it runs."""
+        child = self._child
+        return child.pid if child is not None and child.returncode is None else None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def terminate(self) -> None:
+        """Ask it to stop (SIGTERM) and do not start it again; returns at once."""
+        self._stopping.set()
+        child = self._child
+        if child is not None:
+            child.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and what it has started."""
+        self._stopping.set()
+        child = self._child
+        if child is not None and child.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until it has ended and was reaped; False when it has not in `timeout` seconds."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def log_tail(self, limit: int = 2000) -> str:
+        """The end of what it has written."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - limit))
+                return file.read().decode("utf-8", "replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _run(self) -> None:
+        if not self._gate():
+            return
+        failures = 0
+        ever_ready = False
+        while not self._stopping.is_set():
+            child = self._spawn()
+            since = self._until_ready(child)
+            code = self._reap(child)
+            if since is not None:
+                ever_ready = True
+                if time.monotonic() - since >= STEADY_SECONDS:
+                    failures = 0
+            self._emit(EventKind.EXITED, child.pid, code)
+            failures += 1
+            if self._stopping.is_set():
+                return
+            if not ever_ready and (failures >= GIVE_UP_AFTER or code == USAGE_ERROR):
+                self.failed.set()
+                self._emit(EventKind.FAILED, child.pid, code)
+                return
+            wait = RESTART.wait_after(min(failures, RESTART.attempts - 1))
+            self._stopping.wait(wait)
+            self.restarts += 1
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as output:
+            child = self._watchdog.spawn(
+                self.spec.command,
+                env=inherited_environment(self.spec.env),
+                cwd=self.spec.cwd,
+                stdout=output,
+                stderr=output,
+            )
+        self._child = child
+        if (
+            self._stopping.is_set()
+        ):  # told to stop between the check and the start: nobody else would signal it
+            child.send_signal(signal.SIGTERM)
+        self._pid_file.write_text(f"{child.pid}\n", encoding="ascii")
+        self._emit(EventKind.RESTARTED if self.restarts else EventKind.STARTED, child.pid, None)
+        return child
+
+    def _until_ready(self, child: subprocess.Popen[bytes]) -> float | None:
+        """Wait for readiness; the moment of it on the monotonic clock, or None when the process ended before."""
+        while child.poll() is None:
+            if self._answers():
+                self.ready.set()
+                self._emit(EventKind.READY, child.pid, None)
+                return time.monotonic()
+            time.sleep(_POLL_SECONDS)
+        return None
+
+    def _answers(self) -> bool:
+        ready = self.spec.ready
+        if ready is None:
+            return True
+        return http_ready(ready) if isinstance(ready, str) else ready()
+
+    def _reap(self, child: subprocess.Popen[bytes]) -> int:
+        code = child.wait()
+        self.ready.clear()
+        self._watchdog.forget(child.pid)
+        self._pid_file.unlink(missing_ok=True)
+        # What it has started itself and left behind would hold its ports.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        return code
+
+    def _emit(self, kind: EventKind, pid: int, code: int | None) -> None:
+        self._emit_to(Event(kind, self.spec.name, pid, code, self.restarts))
