@@ -1,0 +1,99 @@
+"""Finds the company's folder and checks it: `akar registry check`, and what every other command needs of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from services.chassis.errors import ConfigurationError
+from services.cli.settings import CliSettings
+from services.registry import (
+    Company,
+    Problem,
+    RegistryError,
+    example_folder,
+    inspect,
+    load,
+)
+
+DEFAULT = "shop"
+
+
+def folder_of(named: str | None) -> Path:
+    """The folder that `--registry`, AKAR_REGISTRY or, without either, the default means: a path, or an example's name.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    name = named or CliSettings().registry or DEFAULT
+    path = Path(name).expanduser()
+    if (path / "company.toml").is_file():
+        return path
+    if path.name == name and not path.exists():
+        try:
+            return example_folder(name)
+        except RegistryError as error:
+            raise ConfigurationError(f"--registry {name}: {error}") from None
+    if path.is_dir():
+        raise ConfigurationError(
+            f"{path} has no company.toml: copy examples/shop there and adapt it, or name another folder by --registry"
+        )
+    raise ConfigurationError(f"there is no folder {path}: name a company's folder by --registry")
+
+
+def load_company(folder: Path) -> Company:
+    """The validated company.
+
+    Raises:
+        ConfigurationError: With every problem, one a line.
+    """
+    try:
+        return load(folder)
+    except RegistryError as error:
+        raise ConfigurationError(
+            f"the company in {folder} cannot be used:\n{error}\nCheck it with: akar registry check {folder}"
+        ) from None
+
+
+def run_check(*, folder: str | None, as_json: bool) -> None:
+    """Print what is wrong with a folder and what it holds; exit code 1 when it cannot be used."""
+    path = folder_of(folder)
+    company, problems = inspect(path)
+    errors = [problem for problem in problems if not problem.warning]
+    good = company is not None and not errors
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "folder": str(path),
+                    "ok": good,
+                    "digest": company.digest if company is not None and good else None,
+                    "problems": [_as_dict(problem) for problem in problems],
+                }
+            )
+        )
+    else:
+        for problem in problems:
+            print(problem)
+        if company is not None and good:
+            activities = sum(len(process.activities) for process in company.processes.values())
+            print(
+                f"{path}: good. {company.company.name}: {len(company.inboxes())} departments with an inbox, "
+                f"{activities} activities, {len(company.symptoms)} symptoms. Digest {company.digest[:16]}."
+            )
+        else:
+            print(f"{path}: {len(errors)} to put right.")
+    if not good:
+        raise typer.Exit(1)
+
+
+def _as_dict(problem: Problem) -> dict[str, str | bool]:
+    return {
+        "file": problem.file,
+        "field": problem.field,
+        "text": problem.text,
+        "remedy": problem.remedy,
+        "warning": problem.warning,
+    }
