@@ -68,6 +68,12 @@ ROUTER_EVENTS = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+ROUTER_FORWARDED = Counter(
+    "akar_router_forwarded_total",
+    "Records that lay in the wrong partition and were sent on.",
+    ["topic"],
+    registry=REGISTRY,
+)
 CONSUMER_LAG = Gauge(
     "akar_consumer_lag_records", "Records not yet read.", ["topic"], registry=REGISTRY
 )

@@ -1,0 +1,94 @@
+"""`python -m services.router` runs a worker; `python -m services.router ticker` runs the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Final
+
+import structlog
+import uvloop
+
+from services.chassis.clock import SystemClock
+from services.chassis.errors import ConfigurationError
+from services.chassis.health import Health, HealthServer, Heartbeat
+from services.chassis.logs import configure
+from services.chassis.settings import AkarSettings, KafkaSettings
+from services.registry import RegistryError, load
+from services.router import ticker
+from services.router.app import Worker
+from services.router.checkpoint.faults import arm
+from services.router.checkpoint.versions import refuse_untested
+from services.router.rules import rules_from
+from services.router.settings import RouterSettings
+from services.router.stages import Company, EvidenceStage, LifecycleStage
+
+log = structlog.get_logger(__name__)
+
+EXIT_CONFIGURATION: Final = 78
+"""`EX_CONFIG`: starting again will not help."""
+TICK_SECONDS: Final = 1.0
+
+
+def main() -> None:
+    """Run what the arguments say."""
+    akar = AkarSettings()
+    configure("router", log_format=akar.log_format, level=akar.log_level)
+    try:
+        match sys.argv[1:]:
+            case ["ticker"]:
+                _run_ticker()
+            case [] | ["worker"]:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(_run_worker(akar, KafkaSettings(), RouterSettings()))
+            case other:
+                raise ConfigurationError(f"unknown argument {other}; give none, `worker` or `ticker`")
+    except (ConfigurationError, RegistryError) as error:
+        log.critical("router.refused", reason=str(error))
+        raise SystemExit(EXIT_CONFIGURATION) from None
+
+
+def _run_ticker() -> None:
+    stop: list[int] = []
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, _frame: stop.append(number))
+    ticker.run(KafkaSettings(), SystemClock(), seconds=TICK_SECONDS, stopping=lambda: bool(stop))
+
+
+async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: RouterSettings) -> None:
+    refuse_untested()
+    arm(settings.fault)
+    company = _company(akar)
+    stages = tuple(
+        stage(company, physical=kafka.topic, partitions=kafka.partitions)
+        for stage in (LifecycleStage, EvidenceStage)
+    )
+    state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
+    worker = Worker(kafka, settings, stages, state_dir=state_dir)
+    loop_turns = Heartbeat("the event loop")
+    health = Health(live={"loop": loop_turns.check}, ready={"position": worker.unready})
+    server = HealthServer(health, port=settings.health_port, host=settings.health_host).start()
+    log.info("router.started", instance=settings.instance, registry=company.rules.digest[:12], health_port=server.port)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await worker.run(stop, loop_turns)
+    # Faust's own shutdown waits for what is not there, acknowledges and may hang; everything of ours is committed.
+    log.info("router.stopped")
+    logging.shutdown()
+    os._exit(0)
+
+
+def _company(akar: AkarSettings) -> Company:
+    rules = rules_from(load(akar.registry))
+    inside = frozenset(
+        name for name, rule in rules.departments.items() if not rule.outside and not rule.customer
+    )
+    return Company(rules, inside, rules.policy.floor_parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Faust agents: each takes batches of its stage's topics and hands the records over, one after the other.
+
+Nothing escapes an agent: what a record can do wrong is the stage's to dead-letter, and anything else ends the process before
+its offset could be committed (traps L1, L2, L10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import faust
+
+from services.chassis import metrics
+from services.router.checkpoint.checkpointer import Checkpointer
+from services.router.checkpoint.fatal import die
+from services.router.checkpoint.fences import Batch
+from services.router.stages import Stage
+
+CHUNK: Final = 100
+"""Records handled between two chances for the loop to do something else."""
+QUEUED_BATCHES: Final = 4
+"""Per stage; fetching waits beyond that."""
+
+
+def bind(
+    app: faust.App, checkpointer: Checkpointer, stages: Sequence[Stage]
+) -> Callable[[Batch], Awaitable[None]]:
+    """Give each stage an agent.
+
+    Returns:
+        What the consumer calls with each fetched batch.
+    """
+    channels: dict[str, Any] = {}
+    for stage in stages:
+        channel = app.channel(maxsize=QUEUED_BATCHES)
+        for name in stage.topics:
+            channels[name] = channel
+            # Subscribed like any Faust topic; its records come through the fenced consumer as batches.
+            app.topics.add(app.topic(name, key_type=bytes, value_type=bytes))
+        _agent(app, channel, stage, checkpointer)
+
+    async def deliver(batch: Batch) -> None:
+        await channels[batch.topic].put(batch)
+
+    return deliver
+
+
+def _agent(app: faust.App, channel: Any, stage: Stage, checkpointer: Checkpointer) -> None:
+    async def run(stream: Any) -> None:
+        async for batch in stream:
+            try:
+                await take(batch, stage, checkpointer)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - outermost loop: Faust would acknowledge and go on
+                die(f"{type(stage).__name__} failed", error)
+
+    run.__name__ = type(stage).__name__
+    app.agent(channel, name=f"router.{type(stage).__name__}")(run)
+
+
+async def take(batch: Batch, stage: Stage, checkpointer: Checkpointer) -> None:
+    """Hand the records of one batch to the stage, as long as their epoch lasts."""
+    records = batch.records
+    for start in range(0, len(records), CHUNK):
+        await checkpointer.room()
+        # From here to `consumed` nothing is awaited: effects and offset fall into one checkpoint.
+        if batch.epoch != checkpointer.epoch:
+            return
+        partition = checkpointer.partitions[batch.partition]
+        chunk = records[start : start + CHUNK]
+        for record in chunk:
+            stage.handle(partition, record)
+        checkpointer.consumed(batch.topic, batch.partition, chunk[-1].offset + 1, len(chunk))
+        metrics.ROUTER_EVENTS.labels(batch.topic).inc(len(chunk))
+        await asyncio.sleep(0)

@@ -1,0 +1,135 @@
+"""Builds the Faust app of one worker: wiring only.
+
+A factory, not a module-level app, so that nothing happens at import and a test may run two workers side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+
+from schemas import topics
+from services.chassis.clock import SystemClock
+from services.chassis.health import Heartbeat
+from services.chassis.settings import KafkaSettings
+from services.router.agents import bind
+from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
+from services.router.checkpoint.fatal import die
+from services.router.checkpoint.fences import Wiring, install
+from services.router.settings import RouterSettings
+from services.router.stages import Stage
+
+GROUP: Final = "router"
+
+
+class Worker:
+    """A Faust app with its checkpointer.
+
+    Attributes:
+        app: Faust's, for membership, assignment and agents.
+        checkpointer: state, outputs and offsets.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        settings: RouterSettings,
+        stages: Sequence[Stage],
+        *,
+        state_dir: Path,
+    ) -> None:
+        clock = SystemClock()
+        group = kafka.group(GROUP)
+        self.checkpointer = Checkpointer(
+            CheckpointSettings(
+                state_dir=state_dir,
+                group=group,
+                instance_id=settings.instance,
+                transactional_id=f"{group}-{settings.instance}",
+                changelog_topic=kafka.topic(topics.ROUTER_STATE.name),
+                interval_seconds=settings.checkpoint_seconds,
+            ),
+            kafka.for_librdkafka(),
+            wall_seconds=lambda: int(clock.now().timestamp()),
+        )
+        self.app = _faust_app(kafka, settings, group, state_dir)
+        wiring = Wiring(
+            checkpointer=self.checkpointer,
+            connection=kafka.for_aiokafka(),
+            group=group,
+            instance_id=settings.instance,
+            session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
+        )
+        install(self.app, wiring)
+        wiring.deliver = bind(self.app, self.checkpointer, stages)
+
+    def unready(self) -> str | None:
+        """Why the worker does no work now, or None."""
+        return None if self.checkpointer.positioned else "partitions are being assigned or restored"
+
+    async def run(self, stop: asyncio.Event, loop_turns: Heartbeat) -> None:
+        """Work until `stop` is set; then commit what is buffered and return.
+
+        Any failure ends the process (exit code 70).
+        """
+        await self.checkpointer.start()
+        tasks = [
+            asyncio.create_task(self.checkpointer.run()),
+            asyncio.create_task(_beat(loop_turns)),
+            asyncio.create_task(stop.wait()),
+        ]
+        await self.app.start()
+        crashed = asyncio.create_task(self.app.wait_until_stopped())
+        await asyncio.wait([*tasks, crashed], return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            for task in (*tasks, crashed):
+                if task.done():
+                    die("a part of the worker ended", task.exception() or self.app.crash_reason)
+        await self.checkpointer.finish()
+
+
+async def _beat(loop_turns: Heartbeat) -> None:
+    while True:
+        loop_turns.beat()
+        await asyncio.sleep(1.0)
+
+
+def _faust_app(
+    kafka: KafkaSettings, settings: RouterSettings, group: str, state_dir: Path
+) -> faust.App:
+    (state_dir / "faust").mkdir(parents=True, exist_ok=True)
+    credentials = kafka.for_faust()
+    extra: dict[str, Any] = {}
+    if credentials is not None:
+        kind = faust.SASLCredentials if "mechanism" in credentials else faust.SSLCredentials
+        extra["broker_credentials"] = kind(**credentials)
+    return faust.App(
+        group,
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        # Faust's own stores, tables, leader, web server and topic creation are off: state is the checkpoint's,
+        # topics are declared in schemas.topics, and the web server would show state to anyone (F14).
+        store="memory://",
+        datadir=str(state_dir / "faust"),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        autodiscover=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / 5,
+        broker_request_timeout=60.0,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        **extra,
+    )
