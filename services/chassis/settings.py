@@ -43,7 +43,13 @@ class SecretFileSource(EnvSettingsSource):
 class Settings(BaseSettings):
     """Base of every service's settings: the environment, and `*_FILE` for secrets."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        # A secret that is refused is not shown.
+        hide_input_in_errors=True,
+    )
 
     @classmethod
     def settings_customise_sources(
