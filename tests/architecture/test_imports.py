@@ -90,7 +90,11 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, alias.name
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            yield node.lineno, node.module or ""
+            for alias in node.names:
+                # `from services.chassis import ids` imports a module, not a name in one.
+                name = f"{node.module}.{alias.name}"
+                is_module = (ROOT / name.replace(".", "/")).with_suffix(".py").exists()
+                yield node.lineno, name if is_module else str(node.module)
 
 
 def inside(module: str, packages: tuple[str, ...]) -> bool:
