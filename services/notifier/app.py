@@ -1,0 +1,316 @@
+"""Wiring: what the notifier is made of, in which order it starts, and how it ends.
+
+Hazard: the order.  The relay takes over first, so that an older process can write no more; then the ledger learns what was
+recorded; only then are deliveries taken up and inboxes read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from schemas.codec import encode
+from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
+from services import registry
+from services.chassis import database, metrics
+from services.chassis.clock import Clock, SystemClock, microseconds
+from services.chassis.consumer import PartitionReader
+from services.chassis.errors import BrokerUnavailable
+from services.chassis.health import Health, HealthServer, Heartbeat
+from services.chassis.logs import get_logger
+from services.chassis.probe import BrokerProbe
+from services.chassis.records import Place
+from services.chassis.retry import RetryPolicy
+from services.chassis.settings import AkarSettings, KafkaSettings
+from services.chassis.transactional import TransactionalPublisher
+from services.notifier import ledger
+from services.notifier.agents import Inboxes, Voice
+from services.notifier.bookkeeping import Bookkeeper
+from services.notifier.integrations.webhook import Webhooks
+from services.notifier.lanes import Attempt, Lanes
+from services.notifier.ledger import Delivery
+from services.notifier.mapping import recorded
+from services.notifier.receivers import Receiver, ReceiversFile
+from services.notifier.relay import Relay
+from services.notifier.replay import catch_up
+from services.notifier.settings import NotifierSettings
+
+OUTBOX = "notifier.outbox"
+"""Transactional id, and the group that keeps how far the outbox is published."""
+REFRESH_SECONDS = 2.0
+DRAIN_SECONDS = 16.0
+
+log = get_logger(__name__)
+
+
+class Notifier:
+    """The service, from its settings to its end."""
+
+    def __init__(
+        self,
+        *,
+        akar: AkarSettings,
+        kafka: KafkaSettings,
+        settings: NotifierSettings,
+        clock: Clock | None = None,
+    ) -> None:
+        self._kafka = kafka
+        self._settings = settings
+        self._clock: Clock = clock or SystemClock()
+        company = registry.load(akar.registry)
+        self._inbox_topics = [
+            DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()
+        ]
+        self._voice = Voice(
+            tuple(company.company.write_in), (settings.console_url or "").rstrip("/") or None
+        )
+        self._receivers = ReceiversFile(settings.receivers_file, allow_plain=settings.allow_private)
+        self._engine = database.create(_url(settings, akar.data_dir))
+        self._bookkeeper = Bookkeeper(self._engine, stored=self._wake_relay)
+        self._relay = Relay(
+            TransactionalPublisher(kafka, name=OUTBOX, anchor=NOTIFICATION_RECORDED.name),
+            self._engine,
+            self._bookkeeper,
+            self._clock,
+        )
+        self._gone: dict[str, str] = {}
+        self._phase = "starting"
+        self._reading = Heartbeat("the inbox reader", longest_seconds=60.0, clock=self._clock)
+        self._turning = Heartbeat("the delivery loop", clock=self._clock)
+        self._probe = BrokerProbe(
+            kafka,
+            [NOTIFICATION_RECORDED.name, NOTIFIER_DLQ.name, *self._inbox_topics],
+            name="notifier",
+        )
+        self.health = Health(
+            live={"reader": self._reading.check, "deliveries": self._turning.check},
+            ready={
+                "start": lambda: None if self._phase == "running" else self._phase,
+                "kafka": self._probe.check,
+                "outbox": self._relay.check,
+                "receivers": self._receivers.check,
+            },
+        )
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; a defect or a database that fails is raised."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _finish, ended, None)
+        loop.set_exception_handler(lambda _, context: _finish(ended, context.get("exception")))
+        server = HealthServer(
+            self.health, host=self._settings.health_host, port=self._settings.health_port
+        ).start()
+        self._probe.start()
+        webhooks = Webhooks(
+            allow_private=self._settings.allow_private,
+            connect_seconds=self._settings.connect_seconds,
+            total_seconds=self._settings.total_seconds,
+            clock=self._clock,
+        )
+        lanes = Lanes(
+            post=lambda receiver, id_, body: webhooks.post(receiver, id=id_, body=body),
+            receivers=self._receivers.current,
+            is_gone=self._is_gone,
+            record=self._record,
+            policy=RetryPolicy(self._settings.retry_waits, self._settings.retry_jitter),
+            clock=self._clock,
+            parallel=self._settings.parallel_per_receiver,
+        )
+        refreshing = asyncio.create_task(self._refresh(lanes, ended))
+        threads: list[threading.Thread] = []
+        try:
+            starting = asyncio.create_task(asyncio.to_thread(self._begin))
+            waited: list[asyncio.Future[object]] = [starting, ended]  # type: ignore[list-item]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return
+            positions, open_deliveries = starting.result()
+            lanes.add(open_deliveries)
+
+            def tell(error: BaseException) -> None:
+                loop.call_soon_threadsafe(_finish, ended, error)
+
+            threads = [
+                _thread("relay", self._relay.run, tell),
+                _thread("inboxes", partial(self._read, loop, lanes, positions), tell),
+            ]
+            self._phase = "running"
+            log.info(
+                "ready",
+                health_port=server.port,
+                inboxes=len(self._inbox_topics),
+                receivers=sorted(self._receivers.current()),
+                open_deliveries=len(open_deliveries),
+            )
+            await ended
+        finally:
+            self._phase = "stopping"
+            self._stop.set()
+            refreshing.cancel()
+            await lanes.drain(DRAIN_SECONDS)
+            await webhooks.close()
+            self._relay.stop()
+            for thread in threads:
+                await asyncio.to_thread(thread.join, 5.0)
+            await asyncio.to_thread(self._bookkeeper.stop)
+            self._probe.stop()
+            server.stop()
+
+    def _begin(self) -> tuple[dict[Place, int], list[Delivery]]:
+        with self._engine.begin() as connection:
+            ledger.prepare(connection)
+            self._gone = dict(ledger.gone(connection))
+        self._bookkeeper.start()
+        while True:
+            try:
+                self._phase = "taking over from an earlier life"
+                self._relay.open()
+                self._phase = "learning what was recorded"
+                positions = self._bookkeeper.submit(ledger.offsets.load).result()
+                catch_up(self._kafka, self._bookkeeper, positions, waited=self._reading.beat)
+                break
+            except BrokerUnavailable as error:
+                self._reading.beat()
+                log.warning("waiting for kafka", error=error.detail)
+                if self._stop.wait(1.0):
+                    return {}, []
+        return self._bookkeeper.submit(
+            lambda c: (ledger.offsets.load(c), ledger.open_deliveries(c))
+        ).result()
+
+    def _read(
+        self, loop: asyncio.AbstractEventLoop, lanes: Lanes, positions: Mapping[Place, int]
+    ) -> None:
+        inboxes = Inboxes(
+            receivers=self._receivers.current,
+            is_gone=self._is_gone,
+            voice=self._voice,
+            clock=self._clock,
+        )
+        reader = PartitionReader(self._kafka, self._inbox_topics, start=positions, name="notifier")
+        while not self._stop.is_set():
+            self._reading.beat()
+            try:
+                records = reader.poll(0.5)
+            except BrokerUnavailable as error:
+                log.warning("waiting for kafka", error=error.detail)
+                self._stop.wait(1.0)
+                continue
+            if not records:
+                continue
+            deliveries = self._bookkeeper.submit(inboxes.change(records)).result()
+            loop.call_soon_threadsafe(lanes.add, deliveries)
+            newest = max(record.timestamp for record in records)
+            metrics.EVENT_AGE_SECONDS.labels("department.inbox").set(
+                max(0.0, (self._clock.now() - newest).total_seconds())
+            )
+        reader.close()
+
+    async def _record(self, attempt: Attempt) -> None:
+        """Store an attempt with its event; an attempt is made once it is stored."""
+        delivery, verdict = attempt.delivery, attempt.verdict
+        event = encode(
+            recorded(
+                delivery.alert,
+                notification_id=delivery.notification_id,
+                receiver=delivery.receiver,
+                outcome=verdict.outcome,
+                attempt=attempt.number,
+                at=attempt.at,
+                status_code=attempt.status_code,
+                detail=verdict.detail,
+                next_attempt_at=verdict.next_attempt_at,
+                causation_id=delivery.causation_id,
+                traceparent=delivery.traceparent,
+            )
+        )
+
+        def change(connection: Connection) -> None:
+            due = verdict.next_attempt_at
+            ledger.settle(
+                connection,
+                delivery.notification_id,
+                outcome=verdict.outcome,
+                attempts=attempt.number,
+                due_at=None if due is None else microseconds(due),
+            )
+            ledger.tell(connection, [(NOTIFICATION_RECORDED.name, event)])
+            if attempt.gone_fingerprint is not None:
+                ledger.mark_gone(connection, delivery.receiver, attempt.gone_fingerprint)
+
+        await asyncio.wrap_future(self._bookkeeper.submit(change))
+        if attempt.gone_fingerprint is not None:
+            self._gone[delivery.receiver] = attempt.gone_fingerprint
+            log.error(
+                "a receiver is gone (410): nothing is sent to it until it has another URL",
+                receiver=delivery.receiver,
+            )
+        metrics.NOTIFICATIONS.labels(delivery.alert.department, verdict.outcome.value).inc()
+        log.info(
+            "attempted" if attempt.status_code is not None else "not reached",
+            notification=delivery.notification_id,
+            complaint=delivery.alert.complaint_id,
+            department=delivery.alert.department,
+            stage=delivery.alert.stage.value,
+            outcome=verdict.outcome.value,
+            attempt=attempt.number,
+            status=attempt.status_code,
+            detail=verdict.detail,
+        )
+
+    def _is_gone(self, receiver: Receiver) -> bool:
+        return self._gone.get(receiver.name) == receiver.fingerprint
+
+    def _wake_relay(self) -> None:
+        self._relay.wake()
+
+    async def _refresh(self, lanes: Lanes, ended: asyncio.Future[None]) -> None:
+        while True:
+            self._turning.beat()
+            if self._receivers.refresh():
+                log.info(
+                    "the receivers' file was read again",
+                    receivers=sorted(self._receivers.current()),
+                )
+            if (defect := lanes.failed()) is not None:
+                _finish(ended, defect)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _url(settings: NotifierSettings, data_dir: Path) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return database.sqlite_url(data_dir / "notifier.sqlite3")
+
+
+def _finish(ended: asyncio.Future[None], error: BaseException | None) -> None:
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)
+
+
+def _thread(
+    name: str, run: Callable[[], None], tell: Callable[[BaseException], None]
+) -> threading.Thread:
+    def body() -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 - reported below
+            # The outermost frame of this thread: its end is the service's end.
+            tell(error)
+
+    thread = threading.Thread(target=body, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,153 @@
+"""The body of a webhook: Standard Webhooks' `type`, `timestamp`, `data`, thin and always the same bytes.  Pure.
+
+It stands apart because these bytes are what a department's system is built against.  What the customer wrote and who the
+customer is are not in it; a receiver that may know asks for them with the complaint's id.  Hazard: a retry in another
+life of the service must send the same bytes, so nothing here may depend on when or where it runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+LARGEST: Final = 20_000
+"""Bytes (Standard Webhooks, "Payload size")."""
+_MOST_SYMPTOMS: Final = 3
+_MOST_EVIDENCE: Final = 12
+_MOST_SENTENCES: Final = 12
+_LONGEST_SENTENCE: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One piece of evidence as a reader needs it."""
+
+    event_id: str | None
+    activity: str
+    finding: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """All that a message may say about an assignment; fields that a stage does not have are None or empty."""
+
+    stage: str
+    timestamp: str
+    """RFC 3339, UTC; the time of the event, not of an attempt."""
+    assignment_id: str
+    complaint_id: str
+    case_id: str | None
+    department: str
+    revision: int
+    decision_id: str
+    explanation: Mapping[str, Sequence[str]]
+    """language -> sentences."""
+    roles: Sequence[str] = ()
+    lead: bool | None = None
+    share: float | None = None
+    kind: str | None = None
+    activity: str | None = None
+    action: str | None = None
+    confidence: float | None = None
+    symptoms: Sequence[tuple[str, float]] = ()
+    evidence: Sequence[Finding] = ()
+    reason: str | None = None
+
+
+def speak(
+    explanation: Mapping[str, Sequence[str]], languages: Sequence[str]
+) -> tuple[str | None, Sequence[str]]:
+    """The sentences in the first of `languages` there are any in; else in English, else in the first there is."""
+    for wanted in (*languages, "en"):
+        for candidate in (wanted, wanted.partition("-")[0]):
+            if explanation.get(candidate):
+                return candidate, explanation[candidate]
+    for language in sorted(explanation):
+        if explanation[language]:
+            return language, explanation[language]
+    return None, ()
+
+
+def body(notice: Notice, *, languages: Sequence[str], console_url: str | None = None) -> bytes:
+    """The bytes to sign and send: at most `LARGEST`, with `truncated` set if something had to go.
+
+    Args:
+        notice: what to say.
+        languages: the department's, the preferred one first.
+        console_url: where people read the whole story, without a slash at the end.
+    """
+    language, sentences = speak(notice.explanation, languages)
+    cut = len(notice.evidence) > _MOST_EVIDENCE or len(sentences) > _MOST_SENTENCES
+    evidence = list(notice.evidence[:_MOST_EVIDENCE])
+    spoken = [_shorten(sentence) for sentence in sentences[:_MOST_SENTENCES]]
+    cut = cut or any(len(sentence) > _LONGEST_SENTENCE for sentence in sentences[:_MOST_SENTENCES])
+    while True:
+        rendered = _render(notice, language, spoken, evidence, console_url, truncated=cut)
+        if len(rendered) <= LARGEST or not (evidence or spoken):
+            return rendered
+        cut = True
+        if evidence:
+            evidence.pop()
+        else:
+            spoken.pop()
+
+
+def _render(
+    notice: Notice,
+    language: str | None,
+    sentences: Sequence[str],
+    evidence: Sequence[Finding],
+    console_url: str | None,
+    *,
+    truncated: bool,
+) -> bytes:
+    data: dict[str, Any] = {
+        "assignment_id": notice.assignment_id,
+        "complaint_id": notice.complaint_id,
+        "case_id": notice.case_id,
+        "department": notice.department,
+        "revision": notice.revision,
+        "decision_id": notice.decision_id,
+    }
+    if notice.roles:
+        data |= {
+            "roles": list(notice.roles),
+            "lead": notice.lead,
+            "share": notice.share,
+            "kind": notice.kind,
+            "activity": notice.activity,
+            "action": notice.action,
+            "confidence": notice.confidence,
+            "symptoms": [
+                {"symptom": symptom, "probability": probability}
+                for symptom, probability in notice.symptoms[:_MOST_SYMPTOMS]
+            ],
+            "evidence": [
+                {
+                    "event_id": item.event_id,
+                    "activity": item.activity,
+                    "finding": item.finding,
+                    "hours": item.hours,
+                }
+                for item in evidence
+            ],
+        }
+    if notice.reason is not None:
+        data["reason"] = notice.reason
+    data["language"] = language
+    data["explanation"] = list(sentences)
+    if console_url is not None:
+        data["story_url"] = f"{console_url}/complaints/{notice.complaint_id}"
+    if truncated:
+        data["truncated"] = True
+    message = {"type": f"assignment.{notice.stage}", "timestamp": notice.timestamp, "data": data}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _shorten(sentence: str) -> str:
+    return (
+        sentence if len(sentence) <= _LONGEST_SENTENCE else sentence[: _LONGEST_SENTENCE - 1] + "…"
+    )
