@@ -179,7 +179,12 @@ class Symptom(_Table):
     names: Names
     promises: list[Slug] = []
     denies: list[Slug] = []
+    """Activities that the customer's words say are not done."""
+    denial: Probability = 0.8
+    """How likely the owner is the cause when an event says that a denied activity is done; from
+    0.6 on the denial goes before lateness."""
     presumes: Slug | None = None
+    """Only possible once this activity is done; until then the words are about waiting."""
     remedy: Slug
     vague: bool = False
 

@@ -93,13 +93,14 @@ def rules_from(company: Company) -> Rules:
         faults=faults,
         symptoms={
             key: SymptomRule(
-                key,
-                dict(s.names),
-                s.remedy,
-                tuple(s.promises),
-                tuple(s.denies),
-                s.presumes,
-                s.vague,
+                id=key,
+                names=dict(s.names),
+                remedy=s.remedy,
+                promises=tuple(s.promises),
+                denies=tuple(s.denies),
+                denial=s.denial,
+                presumes=s.presumes,
+                vague=s.vague,
             )
             for key, s in company.symptoms.items()
         },

@@ -100,6 +100,8 @@ class SymptomRule:
     remedy: str
     promises: tuple[str, ...] = ()
     denies: tuple[str, ...] = ()
+    denial: float = 0.8
+    """How likely the owner of a denied completion is the cause (0..1)."""
     presumes: str | None = None
     vague: bool = False
 

@@ -1,0 +1,222 @@
+"""Say in words what was found: for colleagues with names and events, for the customer without.
+
+It stands apart because a decision is made before it is worded: nothing here changes one. Sentences
+come from `phrases`; each points to the events that it rests on.
+
+Hazard: only facts of this trace may be said. A sentence without an event says what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.vocabulary import CauseKind, Finding
+from services.router.tracing.company import Rules
+from services.router.tracing.delays import Lateness, OwnDelay
+from services.router.tracing.fusion import Support
+from services.router.tracing.model import HOUR, Cause, Missing, Recovery, Sentence
+from services.router.tracing.phrases import MONTHS, PHRASES
+from services.router.tracing.timeline import Timeline
+
+_TIMED = {CauseKind.DELAY, CauseKind.EXTERNAL, CauseKind.CUSTOMER}
+
+
+class Writer:
+    """Writes one decision's sentences in one language."""
+
+    __slots__ = ("language", "months", "phrases", "rules")
+
+    def __init__(self, rules: Rules, language: str) -> None:
+        """Choose the phrases; a language without phrases is written in English."""
+        self.rules = rules
+        self.language = language
+        known = language if language in PHRASES else "en"
+        self.phrases = PHRASES[known]
+        self.months = MONTHS[known]
+
+    def departments(
+        self,
+        found: tuple[Support, ...],
+        timeline: Timeline,
+        causes: tuple[Cause, ...],
+        missing: tuple[Missing, ...],
+        *,
+        recovery: Recovery | None,
+        waiting_until: int | None,
+    ) -> tuple[Sentence, ...]:
+        """Explain to colleagues: the promise, the causes, what is not known, who can help."""
+        sentences: list[Sentence] = []
+        lateness = leading(found)
+        if timeline.first is None:
+            sentences.append(Sentence(self.phrases["no_events"]))
+        elif lateness is not None:
+            sentences.append(self._promise(lateness))
+        for cause in causes:
+            sentences.extend(self._cause(cause, lateness, timeline))
+        named = [cause for cause in causes if cause.department is not None]
+        if not named and timeline.first is not None and not (lateness and lateness.late):
+            sentences.append(Sentence(self.phrases["text_only"]))
+        for fact in missing:
+            phrase = "silent" if fact.finding is Finding.SILENT else "missing"
+            owner = self._department(fact.department)
+            text = self.phrases[phrase].format(activity=self._activity(fact.activity), owner=owner)
+            sentences.append(Sentence(_upper(text)))
+        if recovery is not None:
+            activity = self._activity(recovery.activity) if recovery.activity else ""
+            owner = self._department(recovery.department)
+            text = self.phrases[recovery.action].format(owner=owner, activity=activity)
+            sentences.append(Sentence(text))
+        if waiting_until is not None:
+            sentences.append(Sentence(self.phrases["again"].format(at=self.time(waiting_until))))
+        return tuple(sentences)
+
+    def customer(self, found: tuple[Support, ...]) -> tuple[str, ...]:
+        """Say to the customer what was promised and what comes next; nobody is named."""
+        lateness = leading(found)
+        if lateness is None or lateness.due is None or lateness.late is None:
+            return (self.phrases["customer_else"],)
+        activity, due = self._activity(lateness.promise.activity), self.time(lateness.due)
+        if lateness.late > 0 and lateness.finished_at is not None:
+            end = self.time(lateness.finished_at)
+            text = self.phrases["customer_missed_done"].format(activity=activity, due=due, end=end)
+        elif lateness.late > 0:
+            text = self.phrases["customer_missed_open"].format(activity=activity, due=due)
+        elif lateness.finished_at is None:
+            text = self.phrases["customer_running"].format(activity=activity, due=due)
+        else:
+            text = self.phrases["customer_else"]
+        return (_upper(text),)
+
+    def time(self, at: int) -> str:
+        """Return a wall time such as ``3 Mar 14:05``."""
+        local = self.rules.local(at)
+        return f"{local.day} {self.months[local.month - 1]} {local.hour:02}:{local.minute:02}"
+
+    def span(self, duration: int) -> str:
+        """Return a duration in the unit that reads best."""
+        if duration < HOUR:
+            return self.phrases["minutes"].format(max(1, round(duration * 60 / HOUR)))
+        if duration < 72 * HOUR:
+            return self.phrases["hours"].format(round(duration / HOUR))
+        return self.phrases["days"].format(round(duration / (24 * HOUR)))
+
+    def _promise(self, lateness: Lateness) -> Sentence:
+        activity = self._activity(lateness.promise.activity)
+        events = tuple(e for e in (lateness.due_event,) if e is not None)
+        args: dict[str, str] = {}
+        if lateness.cancelled:
+            key = "cancelled"
+        elif lateness.due is None or lateness.late is None:
+            key = "no_promise"
+        else:
+            args["due"] = self.time(lateness.due)
+            if lateness.late > 0:
+                args["late"] = self.span(lateness.late)
+                key = "missed_open" if lateness.finished_at is None else "missed_done"
+            elif lateness.finished_at is not None:
+                args["end"] = self.time(lateness.finished_at)
+                key = "kept"
+            else:
+                key = "running"
+        return Sentence(_upper(self.phrases[key].format(activity=activity, **args)), events)
+
+    def _cause(self, cause: Cause, lateness: Lateness | None, timeline: Timeline) -> list[Sentence]:
+        if cause.kind is CauseKind.UNKNOWN or cause.activity is None:
+            return []
+        activity = self._activity(cause.activity)
+        owner = self._department(cause.department)
+        if cause.kind is CauseKind.PROMISE:
+            late = self.span(round(cause.hours * HOUR))
+            return [Sentence(self.phrases["promise"].format(late=late), cause.events)]
+        sentences: list[Sentence] = []
+        stretch = _stretch(lateness, cause) if cause.hours > 0 else None
+        if stretch is not None and lateness is not None:
+            sentences.extend(self._delay(cause, stretch, lateness))
+        told = set(cause.events)
+        for fault, event in timeline.faults:
+            if event.event_id in told and fault.activity == cause.activity:
+                name = self.rules.name(fault.names, self.language)
+                text = self.phrases["fault"].format(
+                    activity=activity, owner=owner, fault=name, at=self.time(event.at)
+                )
+                sentences.append(Sentence(_upper(text), (event.event_id,)))
+        step = timeline.steps.get(cause.activity)
+        if not sentences and step is not None and step.finish is not None:
+            text = self.phrases["denied"].format(
+                activity=activity, owner=owner, at=self.time(step.finish)
+            )
+            sentences.append(Sentence(_upper(text), cause.events))
+        return sentences
+
+    def _delay(self, cause: Cause, stretch: OwnDelay, lateness: Lateness) -> list[Sentence]:
+        activity = self._activity(stretch.members[-1])
+        owner = self._department(cause.department)
+        late = self.span(stretch.charged)
+        key = "delay_open" if stretch.unfinished else "delay_done"
+        text = self.phrases[key].format(
+            activity=activity,
+            owner=owner,
+            late=late,
+            begin=self.time(stretch.begin),
+            end=self.time(stretch.end),
+        )
+        sentences = [Sentence(_upper(text), cause.events)]
+        earlier = [s for s in lateness.path if s.end <= stretch.begin and s is not stretch]
+        if earlier and all(s.own is not None and s.charged == 0 for s in earlier):
+            events = tuple(s.event for s in earlier if s.event is not None)
+            sentences.append(Sentence(self.phrases["upstream"], events))
+        if lateness.late is not None and 0 < lateness.late <= stretch.charged:
+            by = self.time(stretch.end - lateness.late)
+            text = self.phrases["would_keep"].format(activity=activity, by=by)
+        else:
+            text = self.phrases["would_gain"].format(activity=activity, late=late)
+        sentences.append(Sentence(_upper(text), cause.events))
+        return sentences
+
+    def _activity(self, activity: str) -> str:
+        return self.rules.name(self.rules.activities[activity].names, self.language)
+
+    def _department(self, department: str | None) -> str:
+        if department is None:
+            return self.phrases["anyone"]
+        return self.rules.name(self.rules.departments[department].names, self.language)
+
+
+def explanations(
+    rules: Rules,
+    found: tuple[Support, ...],
+    timeline: Timeline,
+    causes: tuple[Cause, ...],
+    missing: tuple[Missing, ...],
+    *,
+    recovery: Recovery | None,
+    waiting_until: int | None,
+) -> tuple[Mapping[str, tuple[Sentence, ...]], Mapping[str, tuple[str, ...]]]:
+    """Return the sentences for colleagues and for the customer, by language."""
+    colleagues: dict[str, tuple[Sentence, ...]] = {}
+    customer: dict[str, tuple[str, ...]] = {}
+    for language in rules.write_in:
+        writer = Writer(rules, language)
+        colleagues[language] = writer.departments(
+            found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
+        )
+        customer[language] = writer.customer(found)
+    return colleagues, customer
+
+
+def leading(found: tuple[Support, ...]) -> Lateness | None:
+    """Return the measured promise of the likeliest symptom that has one."""
+    return next((s.lateness for s in found if s.lateness is not None), None)
+
+
+def _stretch(lateness: Lateness | None, cause: Cause) -> OwnDelay | None:
+    if lateness is None:
+        return None
+    for stretch in lateness.path:
+        if stretch.members[-1] == cause.activity and stretch.charged > 0:
+            return stretch
+    return None
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
