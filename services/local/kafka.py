@@ -333,8 +333,6 @@ class EmbeddedKafka:
                 self._process.kill()
                 self._process.wait()
             self._reaped()
-        if self._owns_watchdog:
-            self._watchdog.close()
 
     def kill(self) -> None:
         """Kill it with -9, as a crash would; `start` begins again on the same folder and port."""
@@ -366,6 +364,8 @@ class EmbeddedKafka:
         if self._process is not None:
             self._watchdog.forget(self._process.pid)
             self._process = None
+            if self._owns_watchdog:
+                self._watchdog.close()
 
 
 def _tail(path: Path, begin: int, limit: int = 2000) -> str:

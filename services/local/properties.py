@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from services.chassis.errors import ConfigurationError
+
 BROKER_OPTIONS: Mapping[str, str] = {
     # One disk has no replica to fall back on: an acknowledgement means "on the disk".  The internal topics
     # (__transaction_state, __consumer_offsets) have no settings of their own at creation and take this one too; a topic
@@ -96,7 +98,7 @@ def _escaped(path: Path) -> str:
     # A backslash begins an escape in Java's properties, and a comma separates log directories.
     text = str(path)
     if "," in text:
-        raise ValueError(
+        raise ConfigurationError(
             f"Kafka cannot keep its data below a folder with a comma in its name: {text}"
         )
     return text.replace("\\", "\\\\")
