@@ -93,6 +93,7 @@ class EventPublisher:
         self._missing: dict[str, float] = {}
         self._batch_slots = _Slots(max(1, max_in_flight // 2))
         self._inboxes: dict[int, _LoopInbox] = {}
+        metrics.PRODUCER_IN_FLIGHT.set_function(lambda: self.in_flight)
         self._thread = threading.Thread(target=self._run, name=f"{name}-publisher", daemon=True)
 
     def start(self) -> Self:
@@ -142,11 +143,12 @@ class EventPublisher:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Ack] = loop.create_future()
-        self._submit(
-            Outgoing(topic, key, value, headers, partition),
-            self._inbox(loop).teller(future),
-            self._deadline,
-        )
+        record = Outgoing(topic, key, value, headers, partition)
+        expires_at = self._clock.monotonic() + self._deadline
+        delivery = _Delivery(record, expires_at, self._inbox(loop).teller(future))
+        for refusal in self._submit([delivery]):
+            future.cancel()
+            raise refusal
         timer = loop.call_later(self._deadline, _expire, future, self._deadline)
         future.add_done_callback(lambda _: timer.cancel())
         return future
@@ -162,20 +164,22 @@ class EventPublisher:
         loop = asyncio.get_running_loop()
         limit = self._deadline if deadline_seconds is None else deadline_seconds
         ends = loop.time() + limit
-        futures: list[asyncio.Future[Ack]] = []
         inbox = self._inbox(loop)
+        futures: list[asyncio.Future[Ack]] = []
+        ready: list[_Delivery] = []
         for record in records:
             future: asyncio.Future[Ack] = loop.create_future()
             futures.append(future)
-            left = ends - loop.time()
-            if left <= 0 or not await self._batch_slots.take(left):
-                future.set_exception(BrokerUnavailable(f"no room within {limit:g} s; not sent"))
-                continue
+            if not self._batch_slots.take_now():
+                self._submit(ready)
+                ready = []
+                if not await self._batch_slots.take(ends - loop.time()):
+                    future.set_exception(BrokerUnavailable(f"no room within {limit:g} s; not sent"))
+                    continue
             future.add_done_callback(self._batch_slots.give)
-            try:
-                self._submit(record, inbox.teller(future), left)
-            except BrokerUnavailable as refusal:
-                future.set_exception(refusal)
+            expires_at = self._clock.monotonic() + ends - loop.time()
+            ready.append(_Delivery(record, expires_at, inbox.teller(future)))
+        self._submit(ready)
         if futures:
             await asyncio.wait(futures, timeout=max(0.0, ends - loop.time()))
         results: list[Result] = []
@@ -211,12 +215,15 @@ class EventPublisher:
             PermanentError: One of them is too large; others may be stored.
         """
         limit = self._deadline if deadline_seconds is None else deadline_seconds
+        ends = self._clock.monotonic() + limit
+        deliveries: list[_Delivery] = []
         waiting: list[concurrent.futures.Future[Result]] = []
         for record in records:
             settled: concurrent.futures.Future[Result] = concurrent.futures.Future()
-            self._submit(record, _first(settled), limit)
+            deliveries.append(_Delivery(record, ends, _first(settled)))
             waiting.append(settled)
-        ends = self._clock.monotonic() + limit
+        for refusal in self._submit(deliveries):
+            raise refusal
         acks: list[Ack] = []
         for settled in waiting:
             try:
@@ -228,15 +235,26 @@ class EventPublisher:
             acks.append(result)
         return acks
 
-    def _submit(self, record: Outgoing, tell: Callable[[Result], None], deadline: float) -> None:
+    def _submit(self, deliveries: Sequence[_Delivery]) -> list[BrokerUnavailable]:
+        """Queue them, in order; tell and return a refusal for each that there is no room for."""
+        if not deliveries:
+            return []
         with self._changed:
-            if self._closing or not self._thread.is_alive():
-                raise BrokerUnavailable("this process is stopping; not sent")
-            if len(self._queue) + len(self._open) >= self._max_in_flight:
-                raise Overloaded(f"{self._max_in_flight} records await acknowledgement")
-            self._queue.append(_Delivery(record, self._clock.monotonic() + deadline, tell))
+            stopping = self._closing or not self._thread.is_alive()
+            room = 0 if stopping else self._max_in_flight - self.in_flight
+            taken = deliveries[: max(0, room)]
+            self._queue.extend(taken)
             self._changed.notify()
-        metrics.PRODUCER_IN_FLIGHT.set(self.in_flight)
+        refusals: list[BrokerUnavailable] = []
+        for delivery in deliveries[len(taken) :]:
+            refusal: BrokerUnavailable = Overloaded(
+                f"{self._max_in_flight} records await acknowledgement"
+            )
+            if stopping:
+                refusal = BrokerUnavailable("this process is stopping; not sent")
+            refusals.append(refusal)
+            delivery.tell(refusal)
+        return refusals
 
     def _inbox(self, loop: asyncio.AbstractEventLoop) -> _LoopInbox:
         inbox = self._inboxes.get(id(loop))
@@ -371,7 +389,6 @@ class EventPublisher:
     def _settle(self, delivery: _Delivery, result: Result) -> None:
         with self._changed:
             self._open.pop(id(delivery), None)
-        metrics.PRODUCER_IN_FLIGHT.set(self.in_flight)
         delivery.tell(result)
 
     def _stuck(self) -> bool:
@@ -452,11 +469,17 @@ class _Slots:
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    def take_now(self) -> bool:
+        if self._taken >= self._count or self._waiting:
+            return False
+        self._taken += 1
+        return True
+
     async def take(self, timeout: float) -> bool:
         if self._taken >= self._count:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
-            done, _ = await asyncio.wait([turn], timeout=timeout)
+            done, _ = await asyncio.wait([turn], timeout=max(0.0, timeout))
             if not done:
                 turn.cancel()
                 return False

@@ -7,15 +7,12 @@ acknowledgement is a lie that costs a complaint.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from schemas.codec import EncodedRecord
 from schemas.topics import COMPLAINT_MESSAGED, COMPLAINT_RECEIVED, PROCESS_OBSERVED
 from schemas.vocabulary import MessageKind
 from services.chassis import ids, metrics
@@ -25,6 +22,7 @@ from services.chassis.producer import EventPublisher
 from services.chassis.records import Ack, Outgoing
 from services.intake import acceptance, openapi
 from services.intake.acceptance import Receipt
+from services.intake.batches import NDJSON, Batches, Item
 from services.intake.bodies import (
     BatchComplaintBody,
     ComplaintBody,
@@ -39,22 +37,7 @@ from services.intake.repeats import Repeats, Seen
 from services.intake.settings import IntakeSettings
 
 JSON: Final = "application/json"
-NDJSON: Final = "application/x-ndjson"
 NDJSON_NAMES: Final = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
-CHUNK_LINES: Final = 500
-"""Lines that are read, sent and awaited together; between two chunks other requests get their turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to store: its record and what to answer once it is stored."""
-
-    topic: str
-    record: EncodedRecord
-    identity: str
-    digest: str
-    answer: dict[str, Any]
-    count: Callable[[], None]
 
 
 class Intake:
@@ -75,9 +58,6 @@ class Intake:
         self._publisher = publisher
         self._clock = clock
         self._repeats = Repeats()
-        self._batches = 0
-
-    # -- reading requests ------------------------------------------------------------------------------------------
 
     def receipt(self, request: Request) -> tuple[Channel, Receipt]:
         """Who sends, and when; before the body is read.
@@ -97,45 +77,6 @@ class Intake:
             phone_country=self.settings.phone_country,
             traceparent=acceptance.traceparent(request.headers.get("traceparent")),
         )
-
-    @asynccontextmanager
-    async def batch(self) -> AsyncIterator[None]:
-        """Room for one more batch.
-
-        Raises:
-            Refusal: 503 when there is none.
-        """
-        if self._batches >= self.settings.max_batches:
-            raise Refusal(Problem("overloaded", 503, "too many batches are at work", retry_after=2))
-        self._batches += 1
-        try:
-            yield
-        finally:
-            self._batches -= 1
-
-    def lines(self, raw: bytes) -> list[bytes]:
-        """The lines of an NDJSON body that are not empty, with their place kept.
-
-        Raises:
-            Refusal: 413 when there are too many.
-        """
-        lines = raw.split(b"\n")
-        if len(lines) > self.settings.max_batch_lines + 1:
-            detail = f"at most {self.settings.max_batch_lines} lines are taken; nothing was stored"
-            raise Refusal(Problem("too_many_lines", 413, detail))
-        return lines
-
-    def read_line(self, read: Callable[[bytes], Item], line: bytes) -> Item | Problem:
-        """One line of a batch, or what is wrong with it."""
-        if len(line) > self.settings.max_body_bytes:
-            detail = f"a line has at most {self.settings.max_body_bytes} bytes; not stored"
-            return Problem("body_too_large", 413, detail)
-        try:
-            return read(line)
-        except Refusal as refusal:
-            return refusal.problem
-
-    # -- making items ----------------------------------------------------------------------------------------------
 
     def complaint(self, body: ComplaintBody, receipt: Receipt, key: str | None) -> Item:
         """A complaint under `key`, or under a random one.
@@ -200,9 +141,7 @@ class Intake:
         """Where the complaint can be looked up."""
         return self.settings.status_url_template.replace("{complaint_id}", complaint)
 
-    # -- storing ---------------------------------------------------------------------------------------------------
-
-    async def store(self, items: list[Item]) -> list[Problem | None]:
+    async def store(self, items: Sequence[Item]) -> list[Problem | None]:
         """Send all, then wait for all; None for each that Kafka has, in the same order."""
         problems: list[Problem | None] = [None] * len(items)
         sending: list[int] = []
@@ -258,6 +197,7 @@ class Intake:
 def router(intake: Intake) -> APIRouter:
     """The routes."""
     routes = APIRouter()
+    batches = Batches(intake.settings, intake.store)
 
     @routes.post("/v1/complaints", **openapi.operation("complaint"))
     async def post_complaint(request: Request) -> Response:
@@ -276,8 +216,7 @@ def router(intake: Intake) -> APIRouter:
             body = parse(BatchComplaintBody, line)
             return intake.complaint(body, receipt, body.idempotency_key)
 
-        async with intake.batch():
-            return await _many(intake, intake.lines(await request.body()), read)
+        return await batches.answer(request, read)
 
     @routes.post("/v1/complaints/{complaint_id}/messages", **openapi.operation("message"))
     async def post_message(request: Request, complaint_id: str) -> Response:
@@ -305,8 +244,7 @@ def router(intake: Intake) -> APIRouter:
                 detail = f"one event has at most {intake.settings.max_body_bytes} bytes"
                 raise Refusal(Problem("body_too_large", 413, detail))
             return await _one(intake, read(raw))
-        async with intake.batch():
-            return await _many(intake, intake.lines(await request.body()), read)
+        return await batches.answer(request, read)
 
     return routes
 
@@ -319,54 +257,6 @@ async def _one(intake: Intake, item: Item) -> Response:
     if "status_url" in item.answer:
         headers["location"] = item.answer["status_url"]
     return Response(json.dumps(item.answer), 202, headers, JSON)
-
-
-async def _many(intake: Intake, lines: list[bytes], read: Callable[[bytes], Item]) -> Response:
-    results: list[dict[str, Any]] = []
-    stored = 0
-    away: Problem | None = None
-    for chunk in _chunks(lines):
-        # Once the broker has not answered for a whole chunk, waiting for each further one helps nobody.
-        read_lines = [(number, intake.read_line(read, line)) for number, line in chunk]
-        items = [item for _, item in read_lines if isinstance(item, Item)]
-        kept = [away] * len(items) if away is not None else await intake.store(items)
-        answers = iter(zip(items, kept, strict=True))
-        for number, found in read_lines:
-            problem: Problem | None
-            if isinstance(found, Problem):
-                problem = found
-            else:
-                item, problem = next(answers)
-                if problem is None:
-                    stored += 1
-                    results.append({"line": number, "status": 202, **item.answer})
-                    continue
-                if problem.code == "broker_unavailable":
-                    away = problem
-            metrics.REQUESTS_REFUSED.labels(problem.code).inc()
-            results.append(
-                {"line": number, "status": problem.status, "problem": problem.document()}
-            )
-    body = "".join(json.dumps(result) + "\n" for result in results)
-    unstored = next((r for r in results if r["status"] == 503), None)
-    if unstored is not None and not stored:
-        return Response(body, 503, {"cache-control": "no-store", "retry-after": "2"}, NDJSON)
-    return Response(body, 200, {"cache-control": "no-store"}, NDJSON)
-
-
-def _chunks(lines: list[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines (from 1) without the empty ones."""
-    chunk: list[tuple[int, bytes]] = []
-    for number, line in enumerate(lines, start=1):
-        stripped = line.strip(b" \t\r")
-        if not stripped:
-            continue
-        chunk.append((number, stripped))
-        if len(chunk) == CHUNK_LINES:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _key(request: Request) -> str | None:
