@@ -266,7 +266,6 @@ class Pipeline:
                     "CONSOLE_HOST": HOST,
                     "CONSOLE_PORT": str(ports.console),
                     "CONSOLE_KEY_FILE": str(self._folder.secret_file("console_key")),
-                    "CONSOLE_CHANNELS_FILE": str(self._folder.channels),
                 },
                 ready=_ready_url(ports.console),
                 after=needed,

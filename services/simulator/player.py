@@ -20,6 +20,8 @@ from services.simulator.model import Grievance, Observed, Play
 
 BATCH: Final = 200
 """Process events in one NDJSON request."""
+RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may be stored the next time."""
 PATIENCE_SECONDS: Final = 60.0
 """For how long one request is tried again while intake is away or the broker does not answer."""
 
@@ -84,11 +86,21 @@ class Intake:
             TransientError: It was not answered within a minute; repeating it is safe, events carry their ids.
         """
         lines = "\n".join(json.dumps(body) for body in bodies)
-        if lines:
-            answer = self._post(
-                "/v1/process-events", lines.encode(), {"Content-Type": "application/x-ndjson"}
-            )
-            _refuse_bad_lines(answer.text)
+        if not lines:
+            return
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        while True:
+            headers = {"Content-Type": "application/x-ndjson"}
+            answer = self._post("/v1/process-events", lines.encode(), headers)
+            unstored = _unstored(answer.text)
+            if unstored is None:
+                return
+            status, told = unstored
+            if status not in RETRIED:
+                raise PermanentError("refused", f"/v1/process-events: {told}")
+            if self._clock.monotonic() > deadline:
+                raise TransientError("unanswered", f"/v1/process-events: {told}")
+            self._sleep(0.5)
 
     def _post(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         deadline = self._clock.monotonic() + PATIENCE_SECONDS
@@ -102,7 +114,7 @@ class Intake:
                 if answer.is_success:
                     return answer
                 reason = f"{answer.status_code} {answer.text[:300]}"
-                if answer.status_code not in (408, 425, 429, 500, 502, 503, 504):
+                if answer.status_code not in RETRIED:
                     raise PermanentError("refused", f"{path}: {reason}")
                 wait = _retry_after(answer) or wait
             if self._clock.monotonic() + wait > deadline:
@@ -176,12 +188,11 @@ def _retry_after(answer: httpx.Response) -> float | None:
     return min(10.0, float(value)) if value.isdigit() else None
 
 
-def _refuse_bad_lines(text: str) -> None:
-    for line in text.splitlines():
-        try:
-            result = json.loads(line)
-        except ValueError:
-            continue
-        status = result.get("status") if isinstance(result, dict) else None
-        if isinstance(status, int) and status >= 300:
-            raise PermanentError("refused", f"/v1/process-events: {line[:300]}")
+def _unstored(text: str) -> tuple[int, str] | None:
+    """Of a batch's answer, the line to act on: a refused one first, else one to be sent again; None when all are stored."""
+    results = [json.loads(line) for line in text.splitlines() if line.strip()]
+    bad = [result for result in results if int(result["status"]) >= 300]
+    if not bad:
+        return None
+    worst = min(bad, key=lambda result: int(result["status"]) in RETRIED)
+    return int(worst["status"]), json.dumps(worst)[:400]

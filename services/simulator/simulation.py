@@ -29,7 +29,9 @@ Steps = Generator[simpy.Event, Any, None]
 Row = tuple[datetime, int, str, Observed | Grievance]
 
 
-def simulate(*, orders: int, seed: int, end: datetime, faulty: float = FAULTY_SHARE) -> Play:
+def simulate(
+    *, orders: int, seed: int, end: datetime, faulty: float = FAULTY_SHARE, tag: str = ""
+) -> Play:
     """Run the shop for 24 days up to `end`.
 
     Args:
@@ -37,12 +39,13 @@ def simulate(*, orders: int, seed: int, end: datetime, faulty: float = FAULTY_SH
         seed: Of everything that chance decides.
         end: Aware; nothing is known or complained of after it.
         faulty: The share of orders with a planted fault, spread evenly over the kinds.
+        tag: Part of every order number, so that two runs can be played into one pipeline.
 
     Returns:
         Events and complaints in the order in which they become known, with the truth about each complaint.
     """
     start = end.astimezone(UTC) - timedelta(days=SPAN_DAYS)
-    house = _House(start)
+    house = _House(start, tag)
     draw = random.Random(seed)
     count = round(orders * faulty)
     planted: list[Fault | None] = [*islice(cycle(Fault), count), *[None] * (orders - count)]
@@ -59,6 +62,7 @@ class _House:
     """The people and the van, the clock, and what they report."""
 
     start: datetime
+    tag: str = ""
     env: simpy.Environment = field(default_factory=simpy.Environment)
     desk: simpy.Resource = field(init=False)
     pickers: simpy.Resource = field(init=False)
@@ -104,7 +108,9 @@ class _Order:
         self.plan: Plan = plan_for(fault, self.region, self.draw)
         placed = self.draw.uniform(*self.plan.placed_between) * 86_400
         self.placed = placed
-        self.case_id = f"INV-{house.at(placed).astimezone(shop.ZONE):%Y%m%d}-{number:04d}"
+        self.case_id = (
+            f"INV-{house.at(placed).astimezone(shop.ZONE):%Y%m%d}-{number:04d}{house.tag}"
+        )
         self.promise = placed + self.plan.promise_hours * HOUR
         self.serial = 0
 

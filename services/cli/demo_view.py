@@ -1,0 +1,206 @@
+"""What `akar demo` shows: one line or two for each complaint as it is decided, a bar, and the table at the end.
+
+It stands apart so that the run itself knows nothing of terminals; without one it prints plain lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from services.cli.instance import Running
+from services.cli.story import who, why
+from services.simulator.model import Fault
+from services.simulator.verdict import Verdict
+
+if TYPE_CHECKING:
+    from services.cli.demo import Case
+
+MARKS: Final = {
+    Verdict.RIGHT: "[green]right[/]",
+    Verdict.WRONG: "[red]wrong[/]",
+    Verdict.ABSTAINED: "[yellow]abstained[/]",
+    Verdict.MISSING: "[red]no answer[/]",
+}
+
+
+class View:
+    """Prints to stdout; with `as_json` only the result, as JSON, and what happens to stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(highlight=False, file=sys.stderr if as_json else sys.stdout)
+        self._total = 0
+        self._events = 0
+        self._progress: Progress | None = None
+        self._task: Any = None
+
+    def report(self, line: str) -> None:
+        """One line about the pipeline itself."""
+        self._console.print(f"[dim]{line}[/]")
+
+    def begin(self, *, orders: int, events: int, complaints: int) -> None:
+        """The pipeline is up; the shop begins."""
+        self._total = complaints
+        self._console.print(
+            f"\n[bold]{orders} orders[/] of a shop, {events} process events, [bold]{complaints} complaints[/]; "
+            "each has a planted cause that Akar is not told.\n"
+        )
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("complaints decided"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[events]} events"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=complaints, events=0)
+            self._progress.start()
+
+    def events(self, count: int) -> None:
+        """Process events were accepted."""
+        self._events += count
+        if self._progress is not None:
+            self._progress.update(self._task, events=self._events)
+
+    def decided(self, case: Case) -> None:
+        """A complaint has its first decision."""
+        decision = case.last or {}
+        text = case.sent.grievance.text
+        shown = text if len(text) <= 90 else text[:87] + "..."
+        told = sorted({delivery.department for delivery in case.deliveries})
+        took = "" if case.seconds is None else f"[dim]{case.seconds * 1000:.0f} ms[/]"
+        self._console.print(f"[dim]{case.number:>3}/{self._total}[/] [bold]{_plain(shown)}[/]")
+        self._console.print(
+            f"        {decision.get('outcome', '?')}: [cyan]{who(decision)}[/]"
+            + (f" → {', '.join(told)}" if told else "")
+            + f"  {MARKS[case.verdict]} [dim](planted: {case.truth.fault.value})[/] {took}"
+        )
+        if reason := why(decision):
+            self._console.print(f"        [dim]{_plain(reason)}[/]")
+        if self._progress is not None:
+            self._progress.advance(self._task)
+
+    def settling(self) -> None:
+        """All is posted; the last answers come in."""
+        self.report("All posted; waiting for the last answers ...")
+
+    def end(
+        self, cases: Sequence[Case], *, refused: Sequence[str], restarts: Mapping[str, int]
+    ) -> None:
+        """The table and the figures."""
+        if self._progress is not None:
+            self._progress.stop()
+        summary = summarise(cases, refused, restarts)
+        if self._as_json:
+            print(json.dumps(summary))
+            return
+        table = Table(
+            title="Planted cause and what Akar found (last decision)", title_justify="left"
+        )
+        table.add_column("planted")
+        for verdict in Verdict:
+            table.add_column(verdict.value, justify="right")
+        for fault, row in summary["by_fault"].items():
+            table.add_row(fault, *(str(row[verdict.value] or "") for verdict in Verdict))
+        table.add_section()
+        table.add_row(
+            "all", *(str(summary["all"][verdict.value]) for verdict in Verdict), style="bold"
+        )
+        self._console.print()
+        self._console.print(table)
+        self._console.print(_figures(summary))
+
+    def keep(self, running: Running, cases: Sequence[Case]) -> None:
+        """Where everything is, while it goes on running."""
+        some = cases[0].sent.complaint_id if cases else "ID"
+        self._console.print(
+            f"\nStill running. Console {running.console} · intake {running.intake} · Kafka {running.kafka}\n"
+            f"Keys and logs are in {running.data_dir}. In another terminal:\n"
+            f"  akar trace {some} --data-dir {running.data_dir}\n"
+            "Stop with Ctrl-C."
+        )
+
+
+def summarise(
+    cases: Sequence[Case], refused: Sequence[str], restarts: Mapping[str, int]
+) -> dict[str, Any]:
+    """The result as data: counts by planted fault, latencies in milliseconds, every miss."""
+    by_fault: dict[str, Counter[str]] = {}
+    for case in cases:
+        by_fault.setdefault(case.truth.fault.value, Counter())[case.verdict.value] += 1
+    total = sum(by_fault.values(), Counter[str]())
+    order = [fault.value for fault in Fault if fault.value in by_fault]
+    waits = sorted(case.seconds * 1000 for case in cases if case.seconds is not None)
+    return {
+        "complaints": len(cases),
+        "by_fault": {
+            fault: {verdict.value: by_fault[fault][verdict.value] for verdict in Verdict}
+            for fault in order
+        },
+        "all": {verdict.value: total[verdict.value] for verdict in Verdict},
+        "post_to_webhook_ms": {
+            "count": len(waits),
+            "p50": percentile(waits, 0.50),
+            "p99": percentile(waits, 0.99),
+        },
+        "webhooks": sum(len(case.deliveries) for case in cases),
+        "repeated_webhooks": sum(one.repeated for case in cases for one in case.deliveries),
+        "withdrawn": sum(case.withdrawn for case in cases),
+        "refused_webhooks": list(refused),
+        "restarts": sum(restarts.values()),
+        "misses": [
+            {
+                "complaint_id": case.sent.complaint_id,
+                "case_id": case.sent.grievance.case_id,
+                "text": case.sent.grievance.text,
+                "planted": case.truth.fault.value,
+                "truth": list(case.truth.departments),
+                "verdict": case.verdict.value,
+                "outcome": (case.last or {}).get("outcome"),
+                "found": who(case.last) if case.last else None,
+                "why": why(case.last) if case.last else None,
+            }
+            for case in cases
+            if case.verdict is not Verdict.RIGHT
+        ],
+    }
+
+
+def percentile(ordered: Sequence[float], part: float) -> float | None:
+    """The value below which `part` of an ordered sequence lies (nearest rank); None of nothing."""
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 1)
+
+
+def _figures(summary: Mapping[str, Any]) -> str:
+    waits = summary["post_to_webhook_ms"]
+    right, count = summary["all"]["right"], summary["complaints"]
+    lines = [f"Right: {right} of {count}" + (f" ({right / count:.0%})." if count else ".")]
+    if waits["count"]:
+        lines.append(
+            f"From POST to the department's webhook: p50 {waits['p50']:.0f} ms, p99 {waits['p99']:.0f} ms "
+            f"({waits['count']} alerts at the first decision)."
+        )
+    lines.append(
+        f"Webhooks: {summary['webhooks']}, repeated {summary['repeated_webhooks']}, "
+        f"refused {len(summary['refused_webhooks'])}; alerts taken back after later evidence: {summary['withdrawn']}."
+    )
+    if summary["restarts"]:
+        lines.append(f"Processes started again: {summary['restarts']}.")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Customers write brackets too; they are not markup."""
+    return text.replace("[", "\\[")

@@ -1,0 +1,51 @@
+"""Reads a complaint's story as the console tells it: decisions, alerts, what a person wants to know first.
+
+It stands apart so that the shape of `GET /v1/complaints/{id}/story` is known in one place of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+LANGUAGES: Final = ("en", "id")
+"""In which language explanations are shown, the first that there is."""
+
+
+def events(story: Mapping[str, Any] | None, kind: str) -> list[dict[str, Any]]:
+    """The data of every event of one type, in the order in which they happened."""
+    if story is None:
+        return []
+    return [dict(event["data"]) for event in story.get("events", ()) if event.get("type") == kind]
+
+
+def decisions(story: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Every decision, by revision."""
+    found = events(story, "complaint.traced")
+    return sorted(found, key=lambda decision: int(decision["revision"]))
+
+
+def sentences(texts: Mapping[str, Any] | None) -> list[str]:
+    """The sentences of an explanation in the language that we prefer."""
+    for language in LANGUAGES:
+        if texts and texts.get(language):
+            return [str(sentence) for sentence in texts[language]]
+    return [str(sentence) for listed in (texts or {}).values() for sentence in listed]
+
+
+def why(decision: Mapping[str, Any]) -> str:
+    """The first sentence of a decision's explanation."""
+    told = sentences(decision.get("explanation"))
+    return told[0] if told else ""
+
+
+def who(decision: Mapping[str, Any]) -> str:
+    """Causes with their shares, as a person would say them."""
+    causes = sorted(decision.get("causes", ()), key=lambda cause: -cause["share"])
+    parts = [
+        f"{cause['department']} {cause['share']:.0%}"
+        if len(causes) > 1
+        else str(cause["department"])
+        for cause in causes
+    ]
+    return ", ".join(parts) or "nobody"

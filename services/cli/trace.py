@@ -1,0 +1,136 @@
+"""`akar trace`: one complaint's story as a table of events, with bars for shares and delays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from services.chassis.errors import PermanentError
+from services.cli.connection import ConsoleClient, console_address
+from services.cli.story import decisions, sentences
+
+BAR_WIDTH: Final = 24
+
+
+def run(*, complaint_id: str, console: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """Print the story.
+
+    Raises:
+        PermanentError: The console does not know the complaint.
+        AkarError: The console refuses or does not answer.
+    """
+    asking = ConsoleClient(console_address(data_dir, console))
+    try:
+        story = asking.story(complaint_id)
+    finally:
+        asking.close()
+    if story is None:
+        raise PermanentError(
+            "unknown_complaint",
+            f"the console knows no complaint {complaint_id}: check the id (akar send prints it), "
+            "or wait a second when it was only just accepted",
+        )
+    if as_json:
+        print(json.dumps(story, ensure_ascii=False))
+        return
+    show(story, Console(highlight=False))
+
+
+def show(story: Mapping[str, Any], screen: Console) -> None:
+    """Events, then the newest decision."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("at", "what", ""):
+        table.add_column(column, no_wrap=column == "at")
+    for event in story.get("events", ()):
+        at = str(event.get("time") or event.get("at") or "").replace("T", " ")[:19]
+        table.add_row(at, str(event.get("type", "")), escape(_told(event)))
+    screen.print(table)
+    found = decisions(story)
+    if not found:
+        screen.print("\nNot decided yet.")
+        return
+    _decision(found[-1], screen)
+
+
+def _decision(decision: Mapping[str, Any], screen: Console) -> None:
+    screen.print(
+        f"\n[bold]Revision {decision['revision']}: {decision['outcome']}[/], "
+        f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}"
+    )
+    causes = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("cause", "", "share", "activity", "kind"):
+        causes.add_column(column, justify="right" if column == "share" else "left")
+    for cause in decision.get("causes", ()):
+        causes.add_row(
+            cause["department"],
+            f"[cyan]{bar(cause['share'])}[/]",
+            f"{cause['share']:.0%}",
+            cause.get("activity") or "",
+            cause["kind"],
+        )
+    screen.print(causes)
+    recovery = decision.get("recovery")
+    if recovery:
+        screen.print(f"Can help now: [bold]{recovery['department']}[/] ({recovery['action']})")
+    _evidence(decision, screen)
+    for sentence in sentences(decision.get("explanation")):
+        screen.print(f"  - {escape(sentence)}")
+    for missing in decision.get("missing", ()):
+        screen.print(f"  ? {escape(missing['what'])} ({missing['owner']})")
+    said = sentences(decision.get("customer_words"))
+    if said:
+        screen.print("For the customer: " + escape(" ".join(said)))
+
+
+def _evidence(decision: Mapping[str, Any], screen: Console) -> None:
+    evidence = list(decision.get("evidence", ()))
+    if not evidence:
+        return
+    longest = max(abs(item["hours"]) for item in evidence) or 1.0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("evidence", "finding", "hours", "", "event"):
+        table.add_column(column, justify="right" if column == "hours" else "left")
+    for item in evidence:
+        hours = item["hours"]
+        colour = "red" if hours > 0 else "green"
+        table.add_row(
+            item["activity"],
+            item["finding"],
+            f"{hours:+.1f}" if hours else "",
+            f"[{colour}]{bar(abs(hours) / longest) if hours else ''}[/]",
+            item.get("event_id") or "(none)",
+        )
+    screen.print(table)
+
+
+def bar(part: float) -> str:
+    """A bar for a part of one; never empty for more than nothing."""
+    return "█" * max(1 if part > 0 else 0, round(part * BAR_WIDTH))
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    """The few words of an event that a person wants in one line."""
+    data = event.get("data", {})
+    match event.get("type"):
+        case "complaint.received":
+            return str(data.get("text", ""))
+        case "complaint.traced":
+            causes = ", ".join(f"{one['department']} {one['share']:.0%}" for one in data["causes"])
+            return f"revision {data['revision']}: {data['outcome']}; {causes}"
+        case "assignment.opened":
+            return f"{data['department']} ({', '.join(data['roles'])})"
+        case "assignment.withdrawn":
+            return f"{data['department']}: {data['reason']}"
+        case "notification.recorded":
+            status = f" {data['status_code']}" if data.get("status_code") else ""
+            return f"{data['receiver']}: {data['outcome']}{status}"
+        case "complaint.status.changed":
+            return str(data.get("state", ""))
+        case _:
+            return ""
