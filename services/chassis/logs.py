@@ -12,6 +12,7 @@ import sys
 from typing import TextIO, cast
 
 import structlog
+import structlog.tracebacks
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 WITHHELD = frozenset(
@@ -47,13 +48,16 @@ def configure(
         _named(service),
         _withhold,
     ]
-    last: Processor
+    closing: list[Processor]
     if log_format == "console":
-        last = structlog.dev.ConsoleRenderer(colors=target.isatty())
-        closing: list[Processor] = [last]
+        plain = structlog.dev.plain_traceback
+        colors = target.isatty()
+        closing = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     else:
-        last = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
-        closing = [structlog.processors.dict_tracebacks, last]
+        closing = [
+            _without_locals,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -81,6 +85,21 @@ def configure(
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger for one module; bind what every line of it should carry."""
     return cast(FilteringBoundLogger, structlog.stdlib.get_logger(name))
+
+
+_transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
+def _without_locals(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Tracebacks as data: where, and of what type; a frame's variables hold what customers wrote."""
+    found = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    if isinstance(found, BaseException):
+        found = (type(found), found, found.__traceback__)
+    if isinstance(found, tuple) and found[0] is not None:
+        event["exception"] = _transform(found)
+    return event
 
 
 def _named(service: str) -> Processor:

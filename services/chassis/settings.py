@@ -27,17 +27,21 @@ MASK = "********"
 class SecretFileSource(EnvSettingsSource):
     """Reads `NAME_FILE` for every secret: the way container platforms hand them over."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The content of the named file without its last newline."""
-        if not _is_secret(field):
-            return None, field_name, False
-        path, key, _ = super().get_field_value(field, f"{field_name}_file")
-        if not path:
-            return None, field_name, False
-        try:
-            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
-        except OSError as error:
-            raise ConfigurationError(f"{key.upper()}: cannot read {path}: {error}") from error
+    def __call__(self) -> dict[str, Any]:
+        """The content of the named files, each without its last newline."""
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            variable = f"{self.env_prefix}{name}_file".lower()
+            path = self.env_vars.get(variable) if _is_secret(field) else None
+            if not path:
+                continue
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(
+                    f"{variable.upper()}: cannot read {path} ({error})"
+                ) from error
+        return found
 
 
 class Settings(BaseSettings):
