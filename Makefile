@@ -42,6 +42,7 @@ generate: setup ## Write schemas/generated, docs that are generated
 
 lock: setup ## Resolve requirements/*.lock again (needs uv)
 	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"
+	@uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes -o requirements/build.lock -q --custom-compile-command "make lock"
 	@uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.lock -q --custom-compile-command "make lock"
 
 clean: ## Remove .venv and caches (not the data in .akar)

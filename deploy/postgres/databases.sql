@@ -1,0 +1,2 @@
+-- Run once, on an empty volume; POSTGRES_DB makes the notifier's own.
+CREATE DATABASE console;
