@@ -8,20 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import faust
 
 from services.chassis import metrics
-from services.router.checkpoint.checkpointer import Checkpointer
+from services.router.checkpoint.checkpointer import Checkpointer, Partition
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.fences import Batch
-from services.router.stages import Stage
 
 CHUNK: Final = 100
 """Records handled between two chances for the loop to do something else."""
 QUEUED_BATCHES: Final = 4
 """Per stage; fetching waits beyond that."""
+
+
+class Stage(Protocol):
+    """What an agent hands records to."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Physical names of the topics that it reads."""
+        ...
+
+    def handle(self, partition: Partition, record: Any) -> None:
+        """Take one record, without awaiting anything; raising ends the process."""
+        ...
 
 
 def bind(

@@ -16,12 +16,11 @@ from schemas import topics
 from services.chassis.clock import SystemClock
 from services.chassis.health import Heartbeat
 from services.chassis.settings import KafkaSettings
-from services.router.agents import bind
+from services.router.agents import Stage, bind
 from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.fences import Wiring, install
 from services.router.settings import RouterSettings
-from services.router.stages import Stage
 
 GROUP: Final = "router"
 

@@ -184,7 +184,9 @@ class Stage:
 class EvidenceStage(Stage):
     """Keyed by case: keeps each case's events, answers trace requests, announces material changes."""
 
-    def __init__(self, company: Company, *, physical: Callable[[str], str], partitions: int) -> None:
+    def __init__(
+        self, company: Company, *, physical: Callable[[str], str], partitions: int
+    ) -> None:
         super().__init__(company, physical=physical, partitions=partitions)
         self._answered = physical(topics.TRACE_ANSWERED.name)
 
@@ -212,7 +214,9 @@ class EvidenceStage(Stage):
         recorded = microseconds(data.recorded_at or recorded_time(record))
         value = record.value
         if value is None:
-            raise codec.ContractViolation("missing_value", "", "a tombstone is no event of this topic")
+            raise codec.ContractViolation(
+                "missing_value", "", "a tombstone is no event of this topic"
+            )
         store.put(group, item, mapping.event_row(recorded, value))
         self._advance_watermark(partition, data, recorded)
         if store.get(_TRACES + data.case_id.encode()) is not None:
@@ -291,9 +295,7 @@ class EvidenceStage(Stage):
         self, partition: Partition, request: TraceRequestedV1, answer: TraceAnsweredV1
     ) -> None:
         row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
-        partition.store.put(
-            _TRACES + request.case_id.encode(), request.complaint_id.encode(), row
-        )
+        partition.store.put(_TRACES + request.case_id.encode(), request.complaint_id.encode(), row)
 
     def _answer(
         self,
@@ -316,7 +318,9 @@ class EvidenceStage(Stage):
 class LifecycleStage(Stage):
     """Keyed by complaint: the state machine's shell; numbers revisions and runs every clock."""
 
-    def __init__(self, company: Company, *, physical: Callable[[str], str], partitions: int) -> None:
+    def __init__(
+        self, company: Company, *, physical: Callable[[str], str], partitions: int
+    ) -> None:
         super().__init__(company, physical=physical, partitions=partitions)
         self._requested = physical(topics.TRACE_REQUESTED.name)
         self._traced = physical(topics.COMPLAINT_TRACED.name)
@@ -346,7 +350,10 @@ class LifecycleStage(Stage):
         if known is not None:
             if known.body_digest != data.body_digest:
                 self.dead_letter(
-                    partition, record, "conflict", "this idempotency key was used with other content"
+                    partition,
+                    record,
+                    "conflict",
+                    "this idempotency key was used with other content",
                 )
             return
         rules = self._company.rules
@@ -363,7 +370,7 @@ class LifecycleStage(Stage):
         self, partition: Partition, life: Life, envelope: Envelope[Any]
     ) -> None:
         decision = tracer.trace(
-            mapping.complaint_from_life(life), None, self._company.rules, life.occurred_at
+            mapping.complaint_from_life(life), model.Case(""), self._company.rules, life.occurred_at
         )
         self._decide(partition, life, mapping.wire_decision(decision), envelope)
 
@@ -404,7 +411,9 @@ class LifecycleStage(Stage):
     ) -> None:
         life = self._life(partition, envelope.data.complaint_id)
         if life is None:
-            self.dead_letter(partition, record, "unknown_complaint", "a notification of no complaint")
+            self.dead_letter(
+                partition, record, "unknown_complaint", "a notification of no complaint"
+            )
             return
         step = machine.notified(life, envelope.data.outcome, at=microseconds(envelope.data.at))
         self._carry_out(partition, step, envelope)
