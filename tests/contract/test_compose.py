@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.chassis.health import Health
+from services.console.settings import ConsoleSettings
 from services.intake.channels import read_channels
 from services.local.properties import BROKER_OPTIONS
 from services.notifier.receivers import parse
@@ -195,6 +196,26 @@ def test_every_variable_is_one_that_the_code_reads(name: str) -> None:
     known = variables() | IMAGE
 
     assert set(OURS[name]["environment"]) <= known
+
+
+@each_of_ours
+def test_the_settings_accept_the_values(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every settings class of ours takes the container's environment, and the console is not open without a key."""
+    for key, value in OURS[name]["environment"].items():
+        filled = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+        filled = re.sub(r"\$\{[^}]*\}", "a-long-enough-secret", filled)
+        if filled.startswith("/run/secrets/"):
+            secret = tmp_path / filled.rpartition("/")[2]
+            secret.write_text("a-long-enough-secret\n")
+            filled = str(secret)
+        monkeypatch.setenv(key, filled)
+
+    for settings in settings_classes():
+        read = settings()
+        if isinstance(read, ConsoleSettings) and name == "console":
+            assert read.keys() == ("a-long-enough-secret",)
 
 
 def test_every_variable_of_the_image_is_one_that_somebody_reads() -> None:
