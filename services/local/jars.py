@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import importlib.resources
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from services.chassis.errors import PermanentError, TransientError
 from services.chassis.retry import RetryPolicy, exponential
-from services.local.settings import LocalSettings
+from services.local.report import Report
 
 KAFKA_VERSION = "4.3.0"
 RETRY = exponential(0.5, longest=4.0, attempts=4)
@@ -32,14 +30,6 @@ _PARALLEL = 6
 
 Fetch = Callable[["Jar", Path], None]
 """Brings one jar to the given path, whatever its bytes are; raises OSError or RuntimeError when it cannot."""
-
-
-class Report(Protocol):
-    """Takes one line for a person; `last` is False while a better one of its kind will follow."""
-
-    def __call__(self, line: str, *, last: bool = True) -> None:
-        """Take it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +80,9 @@ class JarCache:
         report: Takes progress and notices.
     """
 
+    DERIVED = ".derived"
+    """Ending of files that others make from the jars and keep beside them; they go when a jar is fetched."""
+
     def __init__(
         self, folder: Path, lock: Lock, fetch: Fetch, report: Report, retry: RetryPolicy = RETRY
     ) -> None:
@@ -110,7 +103,7 @@ class JarCache:
             PermanentError: What was fetched is not what the lock says.
         """
         if not self._complete():
-            with self._exclusively():
+            with self.exclusively():
                 if not self._complete():  # another process may have done it while this one waited
                     self._fill()
         return [self.folder / jar.filename for jar in self._lock.jars]
@@ -139,6 +132,8 @@ class JarCache:
     def _fill(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _MARKER).unlink(missing_ok=True)
+        for derived in self.folder.glob(f"*{self.DERIVED}"):
+            derived.unlink()
         for left in self.folder.parent.glob(f".{self.folder.name}-*"):
             shutil.rmtree(
                 left, ignore_errors=True
@@ -201,71 +196,16 @@ class JarCache:
         )
 
     @contextmanager
-    def _exclusively(self) -> Iterator[None]:
+    def exclusively(self) -> Iterator[None]:
+        """Alone among all processes that use this cache; reports once if that means to wait."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with (self.folder.parent / f"{self.folder.name}.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._report("Waiting for another process that fetches Apache Kafka")
+                self._report("Waiting for another process that prepares Apache Kafka")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield  # closing the file, or dying, releases it
-
-
-def kafka_cache(settings: LocalSettings, report: Report | None = None) -> JarCache:
-    """The cache of the committed lock in the user's cache folder."""
-    return JarCache(
-        settings.cache_dir / f"kafka-{KAFKA_VERSION}",
-        read_lock(),
-        maven_fetch(settings),
-        report or Progress(),
-    )
-
-
-def maven_fetch(settings: LocalSettings) -> Fetch:
-    """Fetch through jgo: the user's local Maven repository first, then jgo's configured repositories or Maven Central."""
-
-    def fetch(jar: Jar, target: Path) -> None:
-        # jgo costs 0.3 s to import, and a complete cache needs none of it.
-        from jgo.config import GlobalSettings
-        from jgo.constants import MAVEN_CENTRAL_URL
-        from jgo.maven import MavenContext
-
-        config = GlobalSettings.load()
-        # A second try does not believe the local repository again: it may hold the damaged file.
-        local = [config.repo_cache] if target.parent.name == "1" else []
-        remote = {"central": MAVEN_CENTRAL_URL, **config.repositories}
-        if settings.akar_maven_repository:
-            remote = {"mirror": settings.akar_maven_repository.rstrip("/")}
-        context = MavenContext(
-            repo_cache=target.parent / "repository",
-            local_repos=local,
-            remote_repos=remote,
-            timeout=30,
-        )
-        group, artifact, version = jar.coordinate.split(":")
-        found = context.project(group, artifact).at_version(version).artifact().resolve()
-        shutil.copyfile(found, target)
-
-    return fetch
-
-
-class Progress:
-    """One line on stderr that is rewritten in place on a terminal; elsewhere only the first and the last are shown."""
-
-    def __init__(self) -> None:
-        self._width = 0
-        self._shown = False
-
-    def __call__(self, line: str, *, last: bool = True) -> None:
-        """Show `line`, in place of the one before unless that was the `last` of its kind."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{line:<{self._width}}" + ("\n" if last else ""))
-            self._width = 0 if last else len(line)
-        elif last or not self._shown:
-            sys.stderr.write(f"{line}\n")
-        self._shown = not last
-        sys.stderr.flush()
 
 
 def _intact(path: Path, jar: Jar) -> bool:
@@ -276,46 +216,3 @@ def _intact(path: Path, jar: Jar) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
     except FileNotFoundError:
         return False
-
-
-def resolve_lock() -> str:
-    """The text of a fresh lock: what Maven resolves for Kafka and its log backend, downloaded and hashed.
-
-    For maintainers, when the version above changes; nothing at run time resolves anything.
-    """
-    from jgo.maven import MavenContext
-
-    roots = (
-        f"org.apache.kafka:kafka_2.13:jar:{KAFKA_VERSION}:compile!",
-        "org.apache.logging.log4j:log4j-slf4j-impl:jar:2.25.2:compile!",
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        context = MavenContext(repo_cache=Path(scratch))
-        # "!" keeps one root's dependencyManagement off the others, as Maven does: without it log4j's own test
-        # dependency on kafka-clients 3.9.1 replaces 4.3.0.
-        inputs, transitive = context.resolver.resolve(
-            [context.create_dependency(root) for root in roots]
-        )
-        needed = [*inputs, *(d for d in transitive if d.scope in ("compile", "runtime"))]
-        lines = []
-        for dependency in needed:
-            path = dependency.artifact.resolve()
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            coordinate = f"{dependency.groupId}:{dependency.artifactId}:{dependency.version}"
-            lines.append(f"{coordinate} {path.stat().st_size} {digest}")
-    head = "# coordinate, bytes, SHA-256.  Written by: python -m services.local.jars lock > services/local/jars.lock\n"
-    return head + "\n".join(sorted(lines)) + "\n"
-
-
-def main(arguments: Sequence[str]) -> None:
-    """`lock` prints a fresh lock; without it the cache is filled and its jars are listed."""
-    if arguments == ["lock"]:
-        sys.stdout.write(resolve_lock())
-    else:
-        paths = kafka_cache(LocalSettings()).ensure()
-        sys.stdout.write("".join(f"{path}\n" for path in paths))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

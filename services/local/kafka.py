@@ -4,23 +4,17 @@
 that is supervised, signalled and killed is Kafka itself.  `EmbeddedKafka` runs that command as a child of this process.
 It stands apart because everything else only needs an address.
 
-Hazard: two brokers on one folder destroy it.  The folder's lock is held by an open file that survives the exec and ends
-with the process, so it can be neither stale nor forgotten.
+Hazard: whoever holds an `EmbeddedKafka` is the broker's parent; the watchdog ends the broker with it.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import fcntl
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,14 +22,11 @@ from types import TracebackType
 from typing import Self
 
 from services.chassis.errors import AkarError, ConfigurationError, TransientError
-from services.chassis.ids import random_id
-from services.local.jars import Progress, Report, kafka_cache
-from services.local.java import find_java
-from services.local.ports import HOST, free_port, is_free
+from services.local.folder import Layout, obtain, prepare, read_address, settle_ports, take_lock
+from services.local.ports import HOST
 from services.local.probe import broker_ready
 from services.local.process import ProcessSpec
-from services.local.properties import LOG4J, server_properties
-from services.local.settings import LocalSettings
+from services.local.report import Progress, Report
 from services.local.watchdog import Watchdog
 
 EXIT_CANNOT = 2
@@ -44,157 +35,6 @@ HEAP_MB = 512
 PATIENCE_SECONDS = 5.0
 """How long to wait for a broker on the same folder that is just ending."""
 _POLL_SECONDS = 0.05
-
-
-class Layout:
-    """Where things lie below one data folder."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.root = data_dir.absolute()
-        self.logs = self.root / "log"
-        self.lock = self.root / "lock"
-        self.address = self.root / "address.json"
-        self.properties = self.root / "server.properties"
-        self.log4j = self.root / "log4j2.properties"
-        self.output = self.root / "kafka.out"
-
-
-def read_address(data_dir: Path) -> tuple[int, int] | None:
-    """The ports for clients and for the controller that this folder last used."""
-    try:
-        value = json.loads(Layout(data_dir).address.read_text(encoding="utf-8"))
-        return int(value["port"]), int(value["controller_port"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None  # none yet, or cut off by a crash: chosen anew
-
-
-def choose_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[int, int]:
-    """The port for clients and the controller's: as wanted, else as before, else any free ones.
-
-    Raises:
-        ConfigurationError: The wanted port is in use.
-    """
-    before = read_address(data_dir)
-    seed = str(data_dir.absolute())
-    if wanted is not None:
-        if not is_free(wanted):
-            raise ConfigurationError(
-                f"port {wanted} on {HOST} is in use by another program: stop it, or choose another port"
-            )
-        port = wanted
-    elif before is not None and is_free(before[0]):
-        port = before[0]
-    else:
-        port = free_port(seed)
-        if before is not None:
-            report(
-                f"Port {before[0]} is in use by another program; Kafka now listens on {HOST}:{port}"
-            )
-    if before is not None and before[1] != port and is_free(before[1]):
-        return port, before[1]
-    return port, free_port(seed + "/controller", taken=(port,))
-
-
-def take_lock(data_dir: Path, patience: float) -> int:
-    """Hold the folder until the returned file descriptor is closed, also over an exec.
-
-    Args:
-        data_dir: The folder.
-        patience: Seconds to wait for a holder that is just ending.
-
-    Raises:
-        ConfigurationError: Another broker holds it; the detail names its process.
-    """
-    layout = Layout(data_dir)
-    layout.root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                os.close(handle)
-                raise ConfigurationError(
-                    f"{layout.root} is in use by a Kafka that runs as process {holder}: use it, stop it "
-                    f"(kill {holder}), or choose another data folder"
-                ) from None
-            time.sleep(_POLL_SECONDS)
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
-
-
-def prepare(
-    data_dir: Path, port: int | None, overrides: Mapping[str, str], heap_mb: int, report: Report
-) -> tuple[list[str], int]:
-    """Make the folder ready to start on, formatted once; the caller holds its lock.
-
-    Returns:
-        The command that is the broker, and its port for clients.
-    """
-    settings = LocalSettings()
-    java = find_java(settings)
-    classpath = os.pathsep.join(str(path) for path in kafka_cache(settings, report).ensure())
-    layout = Layout(data_dir)
-    port, controller_port = _settle_ports(data_dir, port, report)
-    _write(layout.properties, server_properties(port, controller_port, layout.logs, overrides))
-    _write(layout.log4j, LOG4J)
-    common = [str(java.path), "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-cp", classpath]
-    if not (layout.logs / "meta.properties").exists():
-        _format(layout, common)
-    command = [
-        *common[:1],
-        f"-Xmx{heap_mb}m",
-        "-XX:+ExitOnOutOfMemoryError",
-        f"-Dlog4j2.configurationFile={layout.log4j}",
-        *common[1:],
-        "kafka.Kafka",
-        str(layout.properties),
-    ]
-    return command, port
-
-
-def _settle_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[int, int]:
-    port, controller_port = choose_ports(data_dir, wanted, report)
-    _write(Layout(data_dir).address, json.dumps({"port": port, "controller_port": controller_port}))
-    return port, controller_port
-
-
-def _format(layout: Layout, java: Sequence[str]) -> None:
-    # Formatted aside and renamed: a process killed in between leaves no half of a storage.
-    aside = layout.root / "log.new"
-    shutil.rmtree(aside, ignore_errors=True)
-    settings = layout.root / "format.properties"
-    _write(settings, server_properties(1, 2, aside, {}))
-    cluster = base64.urlsafe_b64encode(uuid.UUID(random_id()).bytes).decode().rstrip("=")
-    done = subprocess.run(
-        [
-            *java,
-            "kafka.tools.StorageTool",
-            "format",
-            f"--cluster-id={cluster}",
-            "-c",
-            str(settings),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ConfigurationError(
-            f"cannot format {layout.logs}: {(done.stderr or done.stdout).strip()[-600:]}"
-        )
-    settings.unlink()
-    aside.rename(layout.logs)
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 class EmbeddedKafka:
@@ -267,11 +107,10 @@ class EmbeddedKafka:
             TransientError: The jars cannot be fetched.
         """
         report = report or Progress()
-        find_java(LocalSettings())
-        kafka_cache(LocalSettings(), report).ensure()
+        obtain(report)
         handle = take_lock(self.data_dir, PATIENCE_SECONDS)
         try:
-            self._wanted = _settle_ports(self.data_dir, self._wanted, report)[0]
+            self._wanted = settle_ports(self.data_dir, self._wanted, report)[0]
         finally:
             os.close(handle)
         return self.bootstrap
@@ -295,8 +134,7 @@ class EmbeddedKafka:
         if self.pid is not None:
             raise RuntimeError(f"already running as process {self.pid}")
         # Here, not only in the child: this is where a person sees the progress.
-        find_java(LocalSettings())
-        kafka_cache(LocalSettings(), report).ensure()
+        obtain(report or Progress())
         layout = Layout(self.data_dir)
         layout.root.mkdir(parents=True, exist_ok=True)
         with layout.output.open("ab") as output:

@@ -17,8 +17,10 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 
 from services.chassis.errors import ConfigurationError
-from services.local.kafka import EmbeddedKafka, Layout, read_address
+from services.local.folder import Layout, obtain, read_address
+from services.local.kafka import EmbeddedKafka
 from services.local.ports import HOST, free_port
+from services.local.report import Progress
 from services.local.supervisor import Supervisor
 from tests.support.broker import RunningBroker, start_test_broker
 
@@ -261,6 +263,26 @@ def test_stale_files_do_not_matter(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path) as kafka:
         assert kafka.ready()
         assert read_address(tmp_path) is not None
+
+
+def test_a_broken_start_up_archive_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that Java cannot use, or that could not be made, costs time and nothing else."""
+    runtime = obtain(Progress())
+    copy = tmp_path / "cache" / "akar" / runtime.classpath[0].parent.name
+    copy.mkdir(parents=True)
+    for path in runtime.classpath[0].parent.iterdir():
+        if path != runtime.archive:
+            os.link(path, copy / path.name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if runtime.archive is not None:
+        (copy / runtime.archive.name).write_bytes(runtime.archive.read_bytes()[:100_000])
+    with EmbeddedKafka(tmp_path / "one") as kafka:
+        assert kafka.ready()
+    if runtime.archive is not None:
+        (copy / runtime.archive.name).write_bytes(b"")
+        assert obtain(Progress()).archive is None
 
 
 def test_supervised_it_is_back_in_time_after_kill_minus_nine(tmp_path: Path) -> None:
