@@ -1,0 +1,137 @@
+"""Read from a customer's words what went wrong, in any language that has a pack.
+
+It stands apart because it is the only part of the core that sees text. Words become concepts (by
+the pack's spelling, word lists and stems), and *cues* look for concepts near each other: "belum"
+near "sampai" is waiting, "tidak" near "rusak" is no damage. Weights add up by symptom.
+
+Hazard: probabilities come from weights by hand; they order the symptoms and say when nothing can be
+named, and are not calibrated. Only products and sums are used, so that they are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from services.router.tracing.company import Rules
+from services.router.tracing.model import SymptomScore
+from services.router.tracing.packs import Cue, LanguagePack
+
+MOST: Final = 3
+"""A text is given at most this many symptoms."""
+_LONGEST: Final = 4_000
+"""Characters read; a complaint says what it is about before that."""
+_NAMED_FROM: Final = 1.0
+"""A symptom counts from this weight on."""
+_DOUBT: Final = 1.5
+"""Weight of "nothing that can be named": one weak cue alone stays unsure."""
+_LEAST: Final = 0.08
+"""A symptom less probable than this is left out."""
+
+_WORD: Final = re.compile(r"[a-z]+|[0-9]+")
+_STRETCHED: Final = re.compile(r"([a-z])\1{2,}")
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text: lower case, without accents or stretched letters, in order."""
+    plain = text[:_LONGEST].lower()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain)
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return _WORD.findall(_STRETCHED.sub(r"\1", plain))
+
+
+def detect(text: str, rules: Rules) -> str | None:
+    """Return the language of a text among the company's packs; None when no word is known."""
+    found = words(text)
+    best, language = 0, None
+    for pack in rules.packs:
+        count = sum(2 if word in pack.common else word in pack.exact for word in found)
+        if count > best:
+            best, language = count, pack.language
+    return language
+
+
+def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScore, ...]:
+    """Return at most `MOST` symptoms of a text, likeliest first, ties by id.
+
+    ``language`` is what the channel says; without one, or without a pack for it, it is detected.
+    The probabilities add up to at most 1; the rest is doubt. When nothing can be named the only
+    symptom is the company's vague one.
+    """
+    found = words(text)
+    pack = _pack(language, rules) or _pack(detect(text, rules), rules) or rules.packs[0]
+    weights = weigh(found, pack)
+    named = {
+        symptom: weight
+        for symptom, weight in weights.items()
+        if weight >= _NAMED_FROM and symptom in rules.symptoms
+    }
+    if not named:
+        return (SymptomScore(rules.vague, 1.0),)
+    squares = {symptom: weight * weight for symptom, weight in sorted(named.items())}
+    total = sum(squares.values()) + _DOUBT
+    ranked = sorted(squares, key=lambda symptom: (-squares[symptom], symptom))
+    scores = [SymptomScore(symptom, round(squares[symptom] / total, 4)) for symptom in ranked]
+    return tuple(score for score in scores[:MOST] if score.probability >= _LEAST)
+
+
+def weigh(found: list[str], pack: LanguagePack) -> Mapping[str, float]:
+    """Return the weight of each symptom that a cue of the pack speaks about."""
+    places: dict[str, list[int]] = {}
+    spell, exact, stems, lengths = pack.spell, pack.exact, pack.stems, pack.stem_lengths
+    for position, word in enumerate(found):
+        word = spell.get(word, word)  # noqa: PLW2901 - the word as the pack spells it
+        concepts = exact.get(word)
+        if concepts is not None:
+            for concept in concepts:
+                places.setdefault(concept, []).append(position)
+        size = len(word)
+        for length in lengths:
+            if length <= size and (concepts := stems.get(word[:length])) is not None:
+                for concept in concepts:
+                    places.setdefault(concept, []).append(position)
+                break
+    weights: dict[str, float] = {}
+    for concept in sorted(places):
+        for cue in pack.cues.get(concept, ()):
+            if _speaks(cue, places):
+                weights[cue.symptom] = weights.get(cue.symptom, 0.0) + cue.weight
+    return weights
+
+
+def _pack(language: str | None, rules: Rules) -> LanguagePack | None:
+    for pack in rules.packs:
+        if pack.language == language:
+            return pack
+    return None
+
+
+def _speaks(cue: Cue, places: Mapping[str, list[int]]) -> bool:
+    """Say whether all concepts of the cue stand close enough, and none that voids it anywhere."""
+    for concept in cue.without:
+        if concept in places:
+            return False
+    rest = cue.words[1:]
+    if not rest:
+        return True
+    for concept in rest:
+        if concept not in places:
+            return False
+    return any(
+        _near(rest, position, cue, places, (position,)) for position in places[cue.words[0]]
+    )
+
+
+def _near(
+    rest: tuple[str, ...], last: int, cue: Cue, places: Mapping[str, list[int]], used: tuple[int, ...]
+) -> bool:
+    for position in places[rest[0]]:
+        distance = position - last
+        if position in used or (cue.ordered and distance < 0) or abs(distance) > cue.within:
+            continue
+        if len(rest) == 1 or _near(rest[1:], position, cue, places, (*used, position)):
+            return True
+    return False
