@@ -29,7 +29,7 @@ test: setup ## Every check and test; ends with the count
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: setup ## Style, types, import contracts, generated files (part of make test too)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m schemas.generate --check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m schemas.generate --check && $(BIN)/python -m services.cli.configuration --check
 
 chaos: setup ## The long fault suite
 	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' $(PYTEST_ARGS)
@@ -38,7 +38,7 @@ bench: setup ## Throughput and latency beside a bare client loop, in one run
 	@$(BIN)/python -m bench
 
 generate: setup ## Write schemas/generated, docs that are generated
-	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m schemas.generate && $(BIN)/python -m services.cli.configuration
 
 lock: setup ## Resolve requirements/*.lock again (needs uv)
 	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -12,11 +13,28 @@ import pytest
 
 from schemas import generate
 from schemas.json_schema import DIALECT, contracts, schema_of
+from services.chassis.settings import Settings
+from services.cli import configuration
 
 
 def test_generated_files_are_fresh() -> None:
     """`make generate` would change nothing."""
     assert generate.stale(generate.render()) == []
+
+
+def test_the_configuration_page_is_fresh() -> None:
+    """docs/configuration.md says what the settings classes say."""
+    assert configuration.PAGE.read_text(encoding="utf-8") == configuration.page()
+
+
+def test_no_settings_class_is_left_out_of_the_configuration_page() -> None:
+    """Each class that reads the environment has a section."""
+    shown = {settings for _, settings in configuration.SECTIONS}
+    for path in sorted((generate.HERE.parent / "services").rglob("settings.py")):
+        name = ".".join(path.relative_to(generate.HERE.parent).with_suffix("").parts)
+        for value in vars(importlib.import_module(name)).values():
+            if isinstance(value, type) and issubclass(value, Settings) and value is not Settings:
+                assert value in shown
 
 
 def test_output_is_the_same_in_another_process() -> None:
