@@ -45,7 +45,9 @@ def main() -> None:
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     runner.run(_run_worker(akar, KafkaSettings(), RouterSettings()))
             case other:
-                raise ConfigurationError(f"unknown argument {other}; give none, `worker` or `ticker`")
+                raise ConfigurationError(
+                    f"unknown argument {other}; give none, `worker` or `ticker`"
+                )
     except (ConfigurationError, RegistryError) as error:
         log.critical("router.refused", reason=str(error))
         raise SystemExit(EXIT_CONFIGURATION) from None
@@ -71,7 +73,12 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     loop_turns = Heartbeat("the event loop")
     health = Health(live={"loop": loop_turns.check}, ready={"position": worker.unready})
     server = HealthServer(health, port=settings.health_port, host=settings.health_host).start()
-    log.info("router.started", instance=settings.instance, registry=company.rules.digest[:12], health_port=server.port)
+    log.info(
+        "router.started",
+        instance=settings.instance,
+        registry=company.rules.digest[:12],
+        health_port=server.port,
+    )
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -75,7 +75,7 @@ def same_event(row: bytes, data: ProcessObservedV1) -> bool:
 
 
 def life_from_complaint(
-    data: ComplaintReceivedV1, symptoms: tuple[model.SymptomScore, ...], language: str
+    data: ComplaintReceivedV1, symptoms: tuple[model.SymptomScore, ...], language: str | None
 ) -> Life:
     """The first state of a complaint."""
     received = microseconds(data.received_at)
@@ -147,7 +147,12 @@ def trace_answer(
 
 
 def traced(
-    decision: Decision, *, complaint_id: str, case_id: str | None, revision: int, traced_at: datetime
+    decision: Decision,
+    *,
+    complaint_id: str,
+    case_id: str | None,
+    revision: int,
+    traced_at: datetime,
 ) -> ComplaintTracedV1:
     """The public decision: an answer with its number."""
     return ComplaintTracedV1.model_construct(
@@ -230,7 +235,8 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
             for language, sentences in sorted(decision.explanation.items())
         },
         "customer_words": {
-            language: tuple(sentences) for language, sentences in sorted(decision.customer_words.items())
+            language: tuple(sentences)
+            for language, sentences in sorted(decision.customer_words.items())
         },
         "waiting_until": None
         if decision.waiting_until is None
@@ -241,9 +247,10 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
     }
 
 
-
 def _symptoms(scores: tuple[model.SymptomScore, ...]) -> tuple[SymptomScore, ...]:
-    return tuple(SymptomScore(symptom=each.symptom, probability=each.probability) for each in scores)
+    return tuple(
+        SymptomScore(symptom=each.symptom, probability=each.probability) for each in scores
+    )
 
 
 # -- assignments and status ----------------------------------------------------------------------------
@@ -376,7 +383,9 @@ def life_from_row(row: bytes) -> Life:
         )
         for each in stored.pop("assignments")
     }
-    stored["symptoms"] = tuple((symptom, probability) for symptom, probability in stored["symptoms"])
+    stored["symptoms"] = tuple(
+        (symptom, probability) for symptom, probability in stored["symptoms"]
+    )
     stored["customer_words"] = {k: tuple(v) for k, v in stored["customer_words"].items()}
     stored["state"] = ComplaintState(stored["state"])
     return Life(**stored, assignments=assignments)

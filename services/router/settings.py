@@ -16,7 +16,9 @@ class RouterSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="ROUTER_")
 
-    instance: str = Field(default_factory=lambda: f"{platform.node() or 'router'}-0", min_length=1, max_length=200)
+    instance: str = Field(
+        default_factory=lambda: f"{platform.node() or 'router'}-0", min_length=1, max_length=200
+    )
     """Static membership and transactional id: unique among the workers that run at the same time, the same after a restart."""
     state_dir: Path | None = None
     """RocksDB, one folder per partition; default: `router/<instance>` in AKAR_DATA_DIR.  Two workers need two."""

@@ -357,7 +357,10 @@ class LifecycleStage(Stage):
                 )
             return
         rules = self._company.rules
-        language = symptoms.language_of(data.text, data.language, rules)
+        known_languages = {pack.language for pack in rules.packs}
+        language = data.language if data.language in known_languages else None
+        if language is None:
+            language = symptoms.detect(data.text, rules)
         life = mapping.life_from_complaint(
             data, symptoms.classify(data.text, language, rules), language
         )

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 SOURCE = "/akar/ticker"
 
 
-def run(kafka: KafkaSettings, clock: Clock, *, seconds: float, stopping: Callable[[], bool]) -> None:
+def run(
+    kafka: KafkaSettings, clock: Clock, *, seconds: float, stopping: Callable[[], bool]
+) -> None:
     """Tick until `stopping`; a broker that is away is waited for.
 
     Args:
@@ -38,7 +40,9 @@ def run(kafka: KafkaSettings, clock: Clock, *, seconds: float, stopping: Callabl
         while not stopping():
             started = clock.monotonic()
             try:
-                publisher.publish_all_sync([_tick(number, clock) for number in range(kafka.partitions)])
+                publisher.publish_all_sync(
+                    [_tick(number, clock) for number in range(kafka.partitions)]
+                )
             except BrokerUnavailable as error:
                 log.warning("ticker.waiting", reason=str(error))
             time.sleep(max(0.05, seconds - (clock.monotonic() - started)))

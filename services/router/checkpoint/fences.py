@@ -157,7 +157,10 @@ class Consumer(driver.Consumer):
         coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - this is the fence
         self.wiring.checkpointer.assigned(
             Membership(
-                self.wiring.group, coordinator.generation, coordinator.member_id, self.wiring.instance_id
+                self.wiring.group,
+                coordinator.generation,
+                coordinator.member_id,
+                self.wiring.instance_id,
             )
         )
         log.info(
@@ -192,7 +195,9 @@ class Consumer(driver.Consumer):
         positions = await self.wiring.checkpointer.take_over(
             (tp.topic, tp.partition) for tp in assignment
         )
-        self._positions = {TP(topic, number): offset for (topic, number), offset in positions.items()}
+        self._positions = {
+            TP(topic, number): offset for (topic, number), offset in positions.items()
+        }
 
     # -- reading ------------------------------------------------------------------------
 

@@ -136,7 +136,9 @@ class PartitionStore:
     def freeze(self) -> Rows:
         """Hand over the open buffer to a transaction; it stays readable until `applied` or `discard`."""
         if self._frozen:
-            raise RuntimeError("the last checkpoint of this partition was neither applied nor discarded")
+            raise RuntimeError(
+                "the last checkpoint of this partition was neither applied nor discarded"
+            )
         self._frozen, self._open = self._open, {}
         return self._frozen
 

@@ -122,7 +122,10 @@ class TransactionalProducer:
         self._produce(work)
         fault_point("transaction.produced")
         producer.send_offsets_to_transaction(
-            [TopicPartition(topic, partition, offset) for (topic, partition), offset in work.offsets.items()],
+            [
+                TopicPartition(topic, partition, offset)
+                for (topic, partition), offset in work.offsets.items()
+            ],
             membership.metadata(),
             _STEP_SECONDS,
         )
@@ -146,7 +149,11 @@ class TransactionalProducer:
             for index, (key, value) in enumerate(rows):
                 if index == last:
                     produce(
-                        self._changelog_topic, value, key, partition=partition, on_delivery=self._delivered
+                        self._changelog_topic,
+                        value,
+                        key,
+                        partition=partition,
+                        on_delivery=self._delivered,
                     )
                 else:
                     produce(self._changelog_topic, value, key, partition=partition)
@@ -158,7 +165,11 @@ class TransactionalProducer:
                 produce(output.topic, output.value, output.key, headers=output.headers)
             else:
                 produce(
-                    output.topic, output.value, output.key, partition=output.partition, headers=output.headers
+                    output.topic,
+                    output.value,
+                    output.key,
+                    partition=output.partition,
+                    headers=output.headers,
                 )
             count += 1
             if count % _POLL_EVERY == 0:
@@ -171,4 +182,3 @@ class TransactionalProducer:
         partition, offset = message.partition(), message.offset()
         if partition is not None and offset is not None:
             self._next_changelog[partition] = offset + 1
-

@@ -25,7 +25,14 @@ class Target:
 
     def differs(self, other: Target) -> bool:
         """Whether the department should hear of the change: shares count in tenths, as in the decision's own digest."""
-        return (self.roles, self.lead, round(self.parts / 1000), self.kind, self.activity, self.action) != (
+        return (
+            self.roles,
+            self.lead,
+            round(self.parts / 1000),
+            self.kind,
+            self.activity,
+            self.action,
+        ) != (
             other.roles,
             other.lead,
             round(other.parts / 1000),
@@ -86,7 +93,9 @@ class Life:
         return self.state in ENDS
 
 
-ENDS = frozenset({ComplaintState.CLOSED, ComplaintState.WITHDRAWN, ComplaintState.MERGED, ComplaintState.ERASED})
+ENDS = frozenset(
+    {ComplaintState.CLOSED, ComplaintState.WITHDRAWN, ComplaintState.MERGED, ComplaintState.ERASED}
+)
 """States in which a complaint has ended."""
 
 

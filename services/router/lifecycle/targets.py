@@ -71,7 +71,12 @@ def _targets(
             department, (Role.CAUSE,), lead=False, kind=cause.kind, activity=cause.activity
         )
         targets[department] = Target(
-            department, first.roles, lead=False, parts=parts, kind=first.kind, activity=first.activity
+            department,
+            first.roles,
+            lead=False,
+            parts=parts,
+            kind=first.kind,
+            activity=first.activity,
         )
     targets = {name: target for name, target in targets.items() if target.parts >= floor_parts}
     if recovery is not None and recovery.department in departments:
