@@ -138,14 +138,16 @@ class Bench:
     @contextmanager
     def notifier(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """The service as a process; killed at the end if it still runs."""
-        process = self.start(**environment)
+        process = self.start(environment=environment)
         try:
             yield process
         finally:
             process.kill()
             process.wait(10)
 
-    def start(self, *, ready: bool = True, **environment: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, *, ready: bool = True, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start the service, and wait until it is ready."""
         log = (self.folder / "notifier.log").open("ab")
         process = subprocess.Popen(
@@ -160,7 +162,7 @@ class Bench:
                 "NOTIFIER_RECEIVERS_FILE": str(self.receivers),
                 "NOTIFIER_ALLOW_PRIVATE": "true",
                 "NOTIFIER_RETRY_WAITS": "[0.3, 0.3, 0.3, 0.3]",
-                **environment,
+                **(environment or {}),
             },
             stderr=log,
         )

@@ -1,0 +1,165 @@
+"""The pages: the same as the API shows, for people; rendered here, without a script and without anything from elsewhere.
+
+They stand apart from the API's handlers because they may change from day to day.  Hazard: customers write what they like;
+every value is escaped by the templates, and what a person wrote stands isolated from the direction of its surroundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.resources import files
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Engine
+from starlette.responses import HTMLResponse, Response
+
+from schemas.vocabulary import ComplaintState
+from services.console import readmodel
+from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
+from services.console.projection import Fact, Summary
+from services.console.story import STATES, Labels, alerts, bars, instant, line, speak
+
+ON_ONE_PAGE: Final = 50
+TONES: Final = {
+    "assigned": "active",
+    "notified": "active",
+    "acknowledged": "active",
+    "escalated": "alarm",
+    "disputed": "alarm",
+    "reopened": "alarm",
+    "triage": "open",
+    "asked": "open",
+    "waiting": "open",
+    "external": "open",
+    "resolved": "done",
+    "closed": "done",
+    "withdrawn": "done",
+    "delivered": "done",
+    "attempted": "open",
+    "abandoned": "alarm",
+    "suppressed": "quiet",
+}
+"""Colours by meaning, for states and for what became of a notification."""
+
+
+def router_for(
+    engine: Engine, labels: Labels, languages: Sequence[str], zone: ZoneInfo
+) -> APIRouter:
+    """The pages, reading from `engine`; sentences in the first of `languages`, times in `zone`."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    reading = engine.execution_options(readonly=True)
+    templates = _environment(labels, zone)
+    style = files("services.console").joinpath("static/console.css").read_text(encoding="utf-8")
+
+    def render(
+        name: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+    ) -> Response:
+        content = templates.get_template(name).render(**values)
+        return HTMLResponse(
+            content, status, headers={"cache-control": "no-store", **(headers or {})}
+        )
+
+    @router.get("/")
+    def index(
+        department: Annotated[str | None, Query(max_length=64)] = None,
+        state: str | None = None,
+        cursor: Annotated[str | None, Query(max_length=600)] = None,
+    ) -> Response:
+        """The newest complaints, and how many there are."""
+        wanted = state if state in {one.value for one in ComplaintState} else None
+        before = None if cursor is None else decode_cursor(cursor)
+        with reading.connect() as connection:
+            found = readmodel.latest(
+                connection,
+                limit=ON_ONE_PAGE + 1,
+                department=department or None,
+                state=wanted,
+                before=before,
+            )
+            by_state = readmodel.counts(connection)
+            by_department = readmodel.counts_by_department(connection)
+        page = found[:ON_ONE_PAGE]
+        last = page[-1] if len(found) > ON_ONE_PAGE else None
+        return render(
+            "index.html",
+            complaints=page,
+            total=sum(by_state.values()),
+            by_state=sorted(by_state.items(), key=lambda item: (-item[1], item[0])),
+            by_department=sorted(by_department.items(), key=lambda item: (-item[1], item[0])),
+            department=department or None,
+            state=wanted,
+            following=None if last is None else encode_cursor((last.opened_at, last.complaint_id)),
+        )
+
+    @router.get("/complaints/{complaint_id}")
+    def complaint(complaint_id: str) -> Response:
+        """One complaint's story."""
+        with reading.connect() as connection:
+            summary = readmodel.summary(connection, complaint_id)
+            facts = readmodel.story(connection, complaint_id)
+        if summary is None:
+            return render(
+                "missing.html", 404, {"retry-after": str(RETRY_SECONDS)}, complaint_id=complaint_id
+            )
+        return render("complaint.html", **_story(summary, facts, labels, languages))
+
+    @router.get("/static/console.css")
+    def stylesheet() -> Response:
+        """The one style sheet."""
+        return Response(style, media_type="text/css", headers={"cache-control": "max-age=300"})
+
+    return router
+
+
+def _story(
+    summary: Summary, facts: Sequence[Fact], labels: Labels, languages: Sequence[str]
+) -> dict[str, Any]:
+    decision = summary.decision or {}
+    return {
+        "one": summary,
+        "decision": decision,
+        "said": [
+            {"text": fact.data["text"], "at": fact.at}
+            for fact in facts
+            if fact.type in ("complaint.received", "complaint.messaged") and fact.data.get("text")
+        ],
+        "bars": bars(decision, labels),
+        "explanation": speak(decision.get("explanation"), languages),
+        "customer_words": speak(summary.customer_words, languages),
+        "alerts": alerts(facts),
+        "events": [(fact, line(fact, labels)) for fact in facts],
+    }
+
+
+def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
+    def moment(value: str | int | None) -> str:
+        if value is None:
+            return ""
+        at = datetime.fromisoformat(instant(value) if isinstance(value, int) else value).astimezone(
+            zone
+        )
+        return at.strftime("%-d %b %Y, %H:%M:%S %Z")
+
+    environment = Environment(
+        loader=PackageLoader("services.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "moment": moment,
+        "iso": lambda value: instant(value) if isinstance(value, int) else value,
+        "percent": lambda share: f"{100 * share:.0f} %",
+        "department": labels.department,
+        "activity": labels.activity,
+        "symptom": labels.symptom,
+        "state": lambda state: STATES.get(state, state),
+        "tone": lambda word: TONES.get(word, "quiet"),
+        "plain": lambda word: str(word).replace("_", " "),
+    }
+    return environment
