@@ -89,6 +89,12 @@ def create(
             publisher.close(timeout=settings.ack_deadline_seconds)
 
     health = Health(live={"publisher": publisher.check}, ready={"kafka": kafka_answers})
+    return assemble(intake, health, lifespan)
+
+
+def assemble(intake: Intake, health: Health, lifespan: Any = None) -> ASGIApp:
+    """Probes outside limits outside routes."""
+    settings = intake.settings
     return HealthMiddleware(
         Limits(
             _framework(intake, lifespan),

@@ -7,8 +7,8 @@ acknowledgement is a lie that costs a complaint.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +18,7 @@ from schemas.vocabulary import MessageKind
 from services.chassis import ids, metrics
 from services.chassis.clock import Clock
 from services.chassis.errors import BrokerUnavailable, Overloaded, PermanentError
-from services.chassis.producer import EventPublisher
+from services.chassis.producer import Result
 from services.chassis.records import Ack, Outgoing
 from services.intake import acceptance, openapi
 from services.intake.acceptance import Receipt
@@ -40,6 +40,20 @@ JSON: Final = "application/json"
 NDJSON_NAMES: Final = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 
 
+class Publisher(Protocol):
+    """What the handlers need of an `EventPublisher`."""
+
+    def publish(
+        self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...]
+    ) -> Awaitable[Ack]:
+        """Send one; raises BrokerUnavailable or PermanentError, at once or when awaited."""
+        ...
+
+    def publish_many(self, records: Sequence[Outgoing]) -> Awaitable[list[Result]]:
+        """Send all, then wait for all."""
+        ...
+
+
 class Intake:
     """What the handlers share."""
 
@@ -49,7 +63,7 @@ class Intake:
         *,
         salt: bytes,
         keys: ChannelKeys,
-        publisher: EventPublisher,
+        publisher: Publisher,
         clock: Clock,
     ) -> None:
         self.settings = settings
@@ -93,7 +107,7 @@ class Intake:
         return Item(
             topic=COMPLAINT_RECEIVED.name,
             record=acceptance.complaint_record(accepted, receipt),
-            identity=accepted.complaint_id,
+            identity=accepted.complaint_id if key else "",
             digest=accepted.body_digest,
             answer={
                 "complaint_id": accepted.complaint_id,
@@ -115,7 +129,7 @@ class Intake:
         return Item(
             topic=COMPLAINT_MESSAGED.name,
             record=acceptance.message_record(accepted, receipt),
-            identity=accepted.message_id,
+            identity=accepted.message_id if key else "",
             digest=acceptance.message_digest(body),
             answer={
                 "complaint_id": complaint,
@@ -146,7 +160,7 @@ class Intake:
         problems: list[Problem | None] = [None] * len(items)
         sending: list[int] = []
         for index, item in enumerate(items):
-            # Process events repeat seldom and carry no promise about their content: readers drop repeats by id.
+            # Without a key there is nothing to recognise a repeat by; process events are told apart by readers.
             seen = self._repeats.look(item.identity, item.digest) if item.identity else Seen.NEW
             if seen is Seen.CONFLICT:
                 detail = "it stands for another body; use a new key for new content"
@@ -158,11 +172,9 @@ class Intake:
             problems[index] = self._stored(items[index], result)
         return problems
 
-    async def _send(
-        self, records: list[Outgoing]
-    ) -> list[Ack | PermanentError | BrokerUnavailable]:
+    async def _send(self, records: list[Outgoing]) -> list[Result]:
         if len(records) != 1:
-            return list(await self._publisher.publish_many(records))
+            return await self._publisher.publish_many(records)
         record = records[0]
         try:
             return [
@@ -173,15 +185,14 @@ class Intake:
         except (PermanentError, BrokerUnavailable) as error:
             return [error]
 
-    def _stored(
-        self, item: Item, result: Ack | PermanentError | BrokerUnavailable
-    ) -> Problem | None:
+    def _stored(self, item: Item, result: Result) -> Problem | None:
         if isinstance(result, Ack):
             if item.identity:
                 self._repeats.stored(item.identity, item.digest)
             item.count()
             return None
         if isinstance(result, PermanentError):
+            self._repeats.not_sent(item.identity)
             return Problem("record_too_large", 413, "not stored; send less")
         if isinstance(result, Overloaded):
             self._repeats.not_sent(item.identity)

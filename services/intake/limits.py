@@ -99,6 +99,7 @@ class _Body:
         self._seconds = seconds
         self._ends: float | None = None
         self._size = 0
+        self._silent = False
         self.complete = (
             b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
         )
@@ -113,6 +114,7 @@ class _Body:
             async with asyncio.timeout_at(self._ends):
                 message = await self._receive()
         except TimeoutError:
+            self._silent = True
             detail = f"the body was not complete after {self._seconds:g} s; nothing was stored"
             raise Refusal(Problem("body_timeout", 408, detail)) from None
         if message["type"] == "http.request":
@@ -124,7 +126,7 @@ class _Body:
 
     async def drain(self) -> None:
         """Read on for a moment: a sender that is cut off while it writes does not see the answer."""
-        left = DRAIN_BYTES
+        left = 0 if self._silent else DRAIN_BYTES
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while left > 0:
