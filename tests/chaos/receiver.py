@@ -1,0 +1,82 @@
+"""Every department's webhook, as a process of its own: writes down each call before it answers, and answers 2xx.
+
+`python -m tests.chaos.receiver --log FILE --port-file FILE [--refuse 0.02] [--seed 1]`; it stands apart so that nothing that is
+killed takes it along.  With `--refuse`, that part of the first calls is answered 503, so that retries happen too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.chaos.journal import Journal
+
+
+def serve(journal: Journal, *, port: int, refuse: float, seed: int) -> ThreadingHTTPServer:
+    """A server on a loopback port; 0 picks a free one."""
+    chance = random.Random(seed)
+    called: set[str] = set()
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            identity = self.headers.get("webhook-id", "")
+            with lock:
+                first = identity not in called
+                called.add(identity)
+                status = 503 if first and chance.random() < refuse else 204
+            # Before the answer: what the sender may count on has been written down.
+            journal.write(
+                webhook_id=identity,
+                at=time.time(),
+                path=self.path,
+                status=status,
+                body=body.decode("utf-8", "replace"),
+            )
+            try:
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+            except OSError:
+                self.close_connection = True  # the sender was killed meanwhile
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The journal has everything."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A sender that was killed is no news."""
+
+    return Server(("127.0.0.1", port), Handler)
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.receiver")
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--port-file", type=Path, required=True, help="where to say the port")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--refuse", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    journal = Journal(options.log)
+    server = serve(journal, port=options.port, refuse=options.refuse, seed=options.seed)
+    new = options.port_file.with_suffix(".new")
+    new.write_text(str(server.server_address[1]))
+    new.replace(options.port_file)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
