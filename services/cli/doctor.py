@@ -91,7 +91,7 @@ def _java() -> list[Finding]:
 
 
 def _jars() -> list[Finding]:
-    from services.local.jars import kafka_cache
+    from services.local.maven import kafka_cache
     from services.local.settings import LocalSettings
 
     cache = kafka_cache(LocalSettings())

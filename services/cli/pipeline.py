@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from services.chassis.settings import KafkaSettings
 from services.cli.instance import Folder, Running, Secrets
 from services.local.kafka import EmbeddedKafka
 from services.local.ports import HOST, free_port, is_free
+from services.local.report import Progress
 from services.local.supervisor import Event, ProcessSpec, Supervisor
 
 READY_SECONDS: Final = 120.0
@@ -27,7 +29,7 @@ ROUTER_PORT_OFFSET: Final = 10
 class Ports:
     """Which port each part listens on.
 
-    With a base: intake at base, console +1, Kafka +2, notifier +3, ticker +4, router workers from +10 on.  Without one:
+    With a base: intake at base, console +1, Kafka +2, notifier +3, router workers from +10 on.  Without one:
     free ports, the same ones each time for the same folder as long as nobody else takes them.
     """
 
@@ -38,7 +40,6 @@ class Ports:
         self.console = self._choose("console", base, 1)
         self.kafka = None if base is None else self._choose("kafka", base, 2)
         self.notifier = self._choose("notifier", base, 3)
-        self.ticker = self._choose("ticker", base, 4)
         self.routers = [
             self._choose(f"router-{number}", base, ROUTER_PORT_OFFSET + number)
             for number in range(workers)
@@ -119,7 +120,7 @@ class Pipeline:
             self._provision(self._settings)
             bootstrap = self._settings.bootstrap_servers
         else:
-            bootstrap = self._broker_address()
+            bootstrap = self._embedded.prepare(Progress())
         self._supervisor = Supervisor(
             self._specs(bootstrap), self._folder.root, on_event=self._on_event
         )
@@ -138,20 +139,6 @@ class Pipeline:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-    def _broker_address(self) -> str:
-        """Fetch what the broker needs, with progress, and fix its port so that the services can be told."""
-        from services.local.jars import Progress, kafka_cache
-        from services.local.java import find_java
-        from services.local.kafka import choose_ports
-        from services.local.settings import LocalSettings
-
-        local = LocalSettings()
-        find_java(local)
-        kafka_cache(local, Progress()).ensure()
-        port, _ = choose_ports(self._folder.kafka, self._ports.kafka, Progress())
-        self._embedded = EmbeddedKafka(self._folder.kafka, port)
-        return f"{HOST}:{port}"
 
     def _broker_ready(self) -> bool:
         """Whether the broker serves and has its topics: the services start only then."""
@@ -212,11 +199,7 @@ class Pipeline:
         }
         specs = []
         if self._embedded is not None:
-            specs.append(
-                ProcessSpec(
-                    "kafka", self._embedded.command(), ready=self._broker_ready, stop_seconds=30.0
-                )
-            )
+            specs.append(replace(self._embedded.spec(), ready=self._broker_ready))
         needed = tuple(spec.name for spec in specs)
         for number, port in enumerate(ports.routers):
             specs.append(
@@ -237,8 +220,7 @@ class Pipeline:
             ProcessSpec(
                 "ticker",
                 _module("services.router", "ticker"),
-                env={**shared, "ROUTER_HEALTH_PORT": str(ports.ticker)},
-                ready=_ready_url(ports.ticker),
+                env=shared,
                 after=needed,
             )
         )
@@ -293,7 +275,6 @@ class Pipeline:
         ports = self._ports
         health = {f"router-{number}": _ready_url(port) for number, port in enumerate(ports.routers)}
         health |= {
-            "ticker": _ready_url(ports.ticker),
             "notifier": _ready_url(ports.notifier),
             "console": _ready_url(ports.console),
             "intake": _ready_url(ports.intake),
