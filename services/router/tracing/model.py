@@ -179,15 +179,17 @@ class Decision:
     def material(self) -> dict[str, object]:
         """What makes a change of the decision worth a new revision, as plain JSON values.
 
-        Shares are rounded to tenths: an open activity grows by the hour, and nobody should hear of
-        that again. Confidence, hours and wording are left out for the same reason.
+        Shares are rounded to tenths, and those below a twentieth left out: an open activity grows
+        by the hour, and nobody should hear of that again. Confidence, hours and wording are left
+        out for the same reason.
         """
+        causes = [
+            [cause.department or "", cause.kind.value, round(cause.parts * 10 / PARTS)]
+            for cause in sorted(self.causes, key=lambda c: (c.department or "", c.kind.value))
+        ]
         return {
             "outcome": self.outcome.value,
-            "causes": [
-                [cause.department or "", cause.kind.value, round(cause.parts * 10 / PARTS)]
-                for cause in sorted(self.causes, key=lambda c: (c.department or "", c.kind.value))
-            ],
+            "causes": [cause for cause in causes if cause[2] != 0],
             "recovery": self.recovery and [self.recovery.department, self.recovery.action],
             "waiting_until": self.waiting_until,
         }

@@ -1,0 +1,268 @@
+"""Stories of one order, each with the answer that a fair colleague would give."""
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.vocabulary import CauseKind, Finding, Outcome
+from services.router.tracing.company import Rules
+from services.router.tracing.model import HOUR, PARTS, Case, Complaint, SymptomScore
+from services.router.tracing.tracer import trace
+
+from .conftest import PLACED, Order
+
+
+def test_upstream_delay_is_named_and_whoever_holds_the_order_can_help(order: Order) -> None:
+    """The back office confirmed late; the courier, who keeps to plan, holds the parcel now."""
+    order.usual(until="handed_over", confirmed=120)
+    decision = order.complain(170)
+    assert decision.outcome is Outcome.ASSIGNED
+    assert decision.causes[0].department == "back-office"
+    assert decision.causes[0].kind is CauseKind.DELAY
+    assert decision.causes[0].activity == "confirmed"
+    assert decision.recovery is not None
+    assert (decision.recovery.department, decision.recovery.action) == ("logistics", "manage")
+
+
+def test_an_open_activity_beyond_its_allowance_is_named(order: Order) -> None:
+    """Packing has held the order since it was picked; the promise is gone."""
+    decision = order.usual(until="picked").complain(160)
+    assert [c.department for c in decision.causes] == ["packing"]
+    assert decision.recovery is not None
+    assert decision.recovery.department == "packing"
+    assert decision.recovery.action == "finish"
+    assert Finding.OVERDUE in {e.finding for e in decision.evidence}
+
+
+def test_a_party_outside_is_external_and_its_manager_can_help(order: Order) -> None:
+    """The courier took four days longer than planned."""
+    decision = order.usual(delivered=150).complain(230)
+    assert decision.outcome is Outcome.EXTERNAL
+    assert decision.causes[0].department == "courier"
+    assert decision.causes[0].kind is CauseKind.EXTERNAL
+    assert decision.recovery is not None
+    assert decision.recovery.department == "logistics"
+
+
+def test_the_customer_who_paid_late_is_the_honest_answer(order: Order) -> None:
+    """Payment came five days after the order; everyone else kept to plan."""
+    decision = order.usual(payment_received=120).complain(200)
+    assert decision.outcome is Outcome.EXTERNAL
+    assert decision.causes[0].kind is CauseKind.CUSTOMER
+
+
+def test_two_delays_share_in_proportion(order: Order) -> None:
+    """Picking was 60 h beyond its allowance, packing 20 h: three quarters and one quarter."""
+    decision = order.usual(picked=64, packed=22, delivered=20).complain(200)
+    shares = {c.department: c.parts for c in decision.causes}
+    assert shares == {"warehouse": 7_500, "packing": 2_500}
+
+
+def test_before_the_promise_runs_out_nobody_is_named_and_the_time_is_told(order: Order) -> None:
+    """A late-delivery complaint after two days waits for the promised time."""
+    decision = order.usual(until="handed_over").complain(48)
+    assert decision.outcome is Outcome.WAITING
+    assert decision.waiting_until is not None
+    assert decision.waiting_until > PLACED + 148 * HOUR
+    assert [c.kind for c in decision.causes] == [CauseKind.UNKNOWN]
+    again = order.complain(48, as_of=(decision.waiting_until - PLACED) / HOUR)
+    assert again.outcome is not Outcome.WAITING
+
+
+def test_delivered_in_time_after_the_complaint_ends_the_waiting(order: Order) -> None:
+    """A customer who wrote early and then got the parcel in time has nobody to be told about."""
+    order.usual()
+    decision = order.complain(48, as_of=74)
+    assert decision.outcome is Outcome.TRIAGE
+    assert [c.kind for c in decision.causes] == [CauseKind.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("fault", "activity", "symptom", "department"),
+    [
+        ("wrong_item_picked", "picked", "wrong_item", "warehouse"),
+        ("item_short", "picked", "incomplete_order", "warehouse"),
+        ("damaged_in_packing", "packed", "damaged_item", "packing"),
+        ("damaged_in_transit", "delivered", "damaged_item", "courier"),
+        ("invoice_mismatch", "invoice_issued", "wrong_charge", "finance"),
+        ("payment_not_matched", "payment_verified", "payment_failed", "payments"),
+        ("voucher_not_applied", "order_placed", "promo_not_honoured", "digital"),
+        ("forged_attempt", "delivered", "staff_conduct", "courier"),
+    ],
+)
+def test_a_recorded_fault_explains_its_symptom(
+    order: Order, fault: str, activity: str, symptom: str, department: str
+) -> None:
+    """A fault event decides, although nothing was late."""
+    order.usual().event(activity, 20, "fail", fault=fault)
+    decision = order.complain(90, symptom)
+    assert decision.outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}
+    assert decision.causes[0].department == department
+
+
+def test_a_fault_does_not_explain_another_symptom(order: Order) -> None:
+    """A wrong item says nothing about a refund."""
+    order.usual().event("picked", 14, "fail", fault="wrong_item_picked")
+    decision = order.complain(90, "refund_overdue")
+    assert decision.outcome is Outcome.TRIAGE
+    assert [c.kind for c in decision.causes] == [CauseKind.UNKNOWN]
+
+
+def test_a_skipped_check_is_a_cause_of_its_own_kind(order: Order) -> None:
+    """The check before packing was left out, and something is missing."""
+    order.usual().event("packed", 16, "skip", fault="check_skipped")
+    decision = order.complain(90, "incomplete_order")
+    assert decision.causes[0].kind is CauseKind.SKIPPED
+    assert decision.causes[0].department == "packing"
+
+
+def test_marked_delivered_and_not_there_is_a_contradiction(order: Order) -> None:
+    """The scan says delivered, the customer says not here."""
+    decision = order.usual().complain(90, "delivered_not_received")
+    assert decision.causes[0].department == "courier"
+    assert Finding.CONTRADICTION in {e.finding for e in decision.evidence}
+
+
+def test_words_alone_name_nobody_but_someone_can_help(order: Order) -> None:
+    """Poor quality, nothing recorded: a person decides, the remedy's owner is known."""
+    decision = order.usual().complain(90, "defective_product")
+    assert decision.outcome is Outcome.TRIAGE
+    assert [c.department for c in decision.causes] == [None]
+    assert decision.recovery is not None
+    assert decision.recovery.department == "customer-care"
+
+
+def test_goods_that_never_came_cannot_be_poor(order: Order) -> None:
+    """A word about quality while the parcel is overdue is judged as waiting."""
+    decision = order.usual(until="packed").complain(200, "defective_product")
+    assert decision.causes[0].department == "packing"
+
+
+def test_no_events_is_triage_with_what_is_missing(order: Order) -> None:
+    """An unknown case names the fact that would help, and who owes it."""
+    decision = order.complain(0)
+    assert decision.outcome is Outcome.TRIAGE
+    assert decision.missing[0].activity == "delivered"
+    assert decision.process is None
+
+
+def test_a_case_that_began_after_the_complaint_is_another_case(order: Order) -> None:
+    """An order placed after the customer wrote cannot be what they wrote about."""
+    order.usual(confirmed=200)
+    decision = order.complain(-5, as_of=400)
+    assert decision.outcome is Outcome.TRIAGE
+    assert [c.kind for c in decision.causes] == [CauseKind.UNKNOWN]
+
+
+def test_a_missing_event_leaves_a_stretch_to_nobody(order: Order) -> None:
+    """Picked is not recorded, packed came late: warehouse and packing cannot be told apart."""
+    order.usual(until="confirmed").event("packed", 120).event("handed_over", 126)
+    decision = order.event("delivered", 190).complain(200)
+    assert decision.causes[0].kind is CauseKind.UNKNOWN
+    assert ("picked", "warehouse") in {(m.activity, m.department) for m in decision.missing}
+    assert decision.outcome is Outcome.TRIAGE
+
+
+def test_when_every_allowance_was_met_the_promise_itself_is_the_cause(shop: Rules) -> None:
+    """A promise told as 60 h cannot hold 72 h of courier; its publisher hears of it."""
+    order = Order(shop).usual(until="handed_over").event("delivered", 90)
+    rules = replace(
+        shop,
+        promises={
+            **shop.promises,
+            "delivery": replace(shop.promises["delivery"], within=60 * HOUR),
+        },
+    )
+    decision = replace(order, rules=rules).complain(95)
+    assert decision.causes[0].kind is CauseKind.PROMISE
+    assert decision.causes[0].department == "digital"
+    assert decision.outcome is Outcome.ASSIGNED
+
+
+def test_a_due_date_told_after_the_complaint_clears_nobody(order: Order) -> None:
+    """Moving the promised time once the customer has written changes nothing."""
+    order.usual(until="packed")
+    before = order.complain(160)
+    order.event("delivered", 161, "schedule", due=400)
+    order.event("delivered", -1, "schedule", due=100)
+    after = order.complain(160, as_of=162)
+    assert after.causes[0].department == before.causes[0].department
+    assert after.outcome is before.outcome
+
+
+def test_silence_of_a_nightly_source_is_waiting_not_lateness(shop: Rules) -> None:
+    """The warehouse exports at night; until it speaks, the open step is not anyone's delay."""
+    wms = replace(shop.sources["wms"], assumed=False, every=24 * HOUR)
+    rules = replace(shop, sources={**shop.sources, "wms": wms})
+    order = Order(rules).usual(until="confirmed")
+    order.watermarks["wms"] = PLACED + 12 * HOUR
+    decision = order.complain(150)
+    assert decision.outcome is Outcome.TRIAGE  # overdue to speak: nothing says when it will
+    assert decision.causes[0].kind is CauseKind.UNKNOWN
+    assert Finding.SILENT in {m.finding for m in decision.missing}
+    order.watermarks["wms"] = PLACED + 140 * HOUR
+    spoken = order.complain(150)
+    assert spoken.causes[0].department == "warehouse"
+
+
+def test_a_silent_source_that_will_speak_is_waited_for(shop: Rules) -> None:
+    """The ledger speaks every week; the refund may have been paid since."""
+    ledger = replace(shop.sources["ledger"], assumed=False, every=7 * 24 * HOUR)
+    rules = replace(shop, sources={**shop.sources, "ledger": ledger})
+    order = Order(rules).usual()
+    order.event("refund_requested", 100).event("refund_approved", 110)
+    order.watermarks["ledger"] = PLACED + 111 * HOUR
+    decision = order.complain(210, "refund_overdue")
+    assert decision.outcome is Outcome.WAITING
+    assert decision.waiting_until == PLACED + (111 + 7 * 24) * HOUR
+
+
+def test_a_refund_beyond_its_allowance_names_who_holds_it(order: Order) -> None:
+    """Approved in time, not paid: finance holds it."""
+    order.usual().event("refund_requested", 100).event("refund_approved", 110)
+    decision = order.complain(220, "refund_overdue")
+    assert decision.causes[0].department == "finance"
+    assert decision.recovery is not None
+    assert decision.recovery.activity == "refund_paid"
+
+
+def test_a_vague_complaint_is_about_what_is_objectively_late(order: Order) -> None:
+    """Nothing can be read from the words, the promise is missed: time is traced."""
+    decision = order.usual(until="confirmed").complain(170, "")
+    assert decision.causes[0].department == "warehouse"
+
+
+def test_an_unsupported_symptom_does_not_dilute_a_supported_one(order: Order) -> None:
+    """Late and overcharged: the delay is found, the charge is nobody's without evidence."""
+    order.usual(until="picked")
+    at = PLACED + 160 * HOUR
+    scores = (SymptomScore("late_delivery", 0.5), SymptomScore("wrong_charge", 0.4))
+    case = Case("o1", tuple(order.events))
+    decision = trace(Complaint("c1", at, "id", scores), case, order.rules, at)
+    assert [(c.department, c.parts) for c in decision.causes] == [("packing", PARTS)]
+
+
+def test_repeated_delivery_of_an_event_changes_nothing(order: Order) -> None:
+    """The same event ids twice give the same bytes."""
+    once = order.usual(picked=100).complain(200)
+    order.events.extend(order.events)
+    assert order.complain(200).canonical() == once.canonical()
+
+
+def test_growing_older_by_an_hour_is_no_material_change(order: Order) -> None:
+    """An open activity that grows does not alert anybody again."""
+    order.usual(until="picked")
+    first, later = order.complain(160), order.complain(160, as_of=162)
+    assert first.canonical() != later.canonical()
+    assert first.digest() == later.digest()
+
+
+def test_later_evidence_moves_the_answer(order: Order) -> None:
+    """Packed turns out to have been done in time: the courier's side is open, not packing's."""
+    order.usual(until="picked")
+    before = order.complain(200)
+    order.event("packed", 17).event("handed_over", 20)
+    after = order.complain(200, as_of=200)
+    assert before.causes[0].department == "packing"
+    assert after.causes[0].department == "courier"
+    assert before.digest() != after.digest()
