@@ -34,8 +34,14 @@ check: setup ## Style, types, import contracts, generated files (part of make te
 chaos: setup ## The long fault suite
 	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' $(PYTEST_ARGS)
 
-bench: setup ## Throughput and latency beside a bare client loop, in one run
-	@$(BIN)/python -m bench
+bench: setup $(VENV)/bench/.installed ## Throughput and latency beside a bare client loop, in one run (BENCH_ARGS=--quick)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+# Its own environment: Quix Streams needs other versions than the product.
+$(VENV)/bench/.installed: requirements/bench.lock $(STAMP)
+	@$(PYTHON) -m venv --clear $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes -r requirements/bench.lock
+	@touch $@
 
 generate: setup ## Write schemas/generated, docs that are generated
 	@$(BIN)/python -m schemas.generate && $(BIN)/python -m services.cli.configuration
@@ -44,6 +50,7 @@ lock: setup ## Resolve requirements/*.lock again (needs uv)
 	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"
 	@uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes -o requirements/build.lock -q --custom-compile-command "make lock"
 	@uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.lock -q --custom-compile-command "make lock"
+	@uv pip compile requirements/bench.in --universal --python-version 3.11 --generate-hashes -o requirements/bench.lock -q --custom-compile-command "make lock"
 
 clean: ## Remove .venv and caches (not the data in .akar)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""See `bench.run`."""
+
+from bench.run import main
+
+main()

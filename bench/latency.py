@@ -1,0 +1,348 @@
+"""From POST to the department's webhook, at a steady rate, beside a bare client loop on the same broker.
+
+The load is open: each complaint has its moment, whether or not the one before was answered, and its time runs from that
+moment, so that a standstill counts for all that would have come in it.  A complaint's time ends with the first webhook that
+names it.  Akar's complaints each have an order whose packing was late, with its events sent before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psutil
+import uvicorn
+
+from bench.cluster import Cluster
+from bench.throughput import DEPARTMENTS, ROOT
+from schemas import topics
+
+WARM_UP_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 20.0
+"""After the last POST, for webhooks that are still to come."""
+_COMPLAINT: Final = re.compile(rb'"complaint_id": ?"([^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much, how fast."""
+
+    per_second: float
+    seconds: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One contender in one round; all times in milliseconds."""
+
+    p50: float
+    p99: float
+    most: float
+    ack_p50: float
+    """POST -> 202."""
+    ack_p99: float
+    sent: int
+    told: int
+    """Complaints that reached a webhook."""
+    cpu: float
+    """CPU seconds per 1,000 complaints, all processes but the broker."""
+
+
+class Webhooks:
+    """An HTTP server that notes when each complaint was first named to it."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, float] = {}
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(self._app, log_level="error", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        # Ours is the main program: signals are not this server's.
+        self._server.capture_signals = _no_signals  # type: ignore[method-assign]
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Serve on the running loop."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def stop(self) -> None:
+        """Serve no longer."""
+        self._server.should_exit = self._server.force_exit = True
+        if self._task is not None:
+            await self._task
+
+    async def _app(self, _scope: Any, receive: Any, send: Any) -> None:
+        now = time.monotonic()
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body += part.get("body", b"")
+            more = part.get("more_body", False)
+        for found in _COMPLAINT.findall(body):
+            self.first.setdefault(found.decode(), now)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _no_signals:  # noqa: N801 - stands in for a method
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+@dataclass(slots=True)
+class Target:
+    """Where complaints are posted."""
+
+    url: str
+    headers: dict[str, str]
+    processes: list[psutil.Process]
+    prepare: Callable[[list[str]], Awaitable[None]]
+    """Is told the case ids before any complaint about them is sent."""
+
+
+@dataclass(slots=True)
+class _Shots:
+    planned: dict[str, float] = field(default_factory=dict)
+    """complaint -> when it was to be sent."""
+    acks: list[float] = field(default_factory=list)
+    refused: int = 0
+
+
+async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> Timing:
+    """Warm up, send the load, wait for the webhooks.
+
+    Raises:
+        RuntimeError: No webhook was called at all, or posts were refused.
+    """
+    async with httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=64)) as client:
+        warm = [f"{name}-w{number}" for number in range(int(load.per_second * WARM_UP_SECONDS))]
+        counted = [f"{name}-{number}" for number in range(int(load.per_second * load.seconds))]
+        await target.prepare(warm + counted)
+        await _settled(await _send(client, target, warm, load.per_second), webhooks)
+        before = _cpu(target.processes)
+        shots = await _send(client, target, counted, load.per_second)
+        await _settled(shots, webhooks)
+        cpu = _cpu(target.processes) - before
+    if shots.refused:
+        raise RuntimeError(f"{name}: {shots.refused} posts were refused")
+    times = sorted(
+        1e3 * (webhooks.first[complaint] - planned)
+        for complaint, planned in shots.planned.items()
+        if complaint in webhooks.first
+    )
+    if not times:
+        raise RuntimeError(f"{name}: no webhook was called for {len(counted)} complaints")
+    return Timing(
+        p50=statistics.median(times),
+        p99=_quantile(times, 0.99),
+        most=times[-1],
+        ack_p50=statistics.median(shots.acks),
+        ack_p99=_quantile(sorted(shots.acks), 0.99),
+        sent=len(counted),
+        told=len(times),
+        cpu=1e3 * cpu / len(counted),
+    )
+
+
+async def _send(
+    client: httpx.AsyncClient, target: Target, cases: list[str], per_second: float
+) -> _Shots:
+    shots = _Shots()
+    start = time.monotonic() + 0.1
+
+    async def post(number: int, case_id: str) -> None:
+        planned = start + number / per_second
+        await asyncio.sleep(max(0.0, planned - time.monotonic()))
+        body = {
+            "text": "Paket saya belum sampai juga, sudah lewat dari tanggal yang dijanjikan.",
+            "case_id": case_id,
+            "channel_ref": case_id,
+        }
+        answer = await client.post(
+            target.url,
+            json=body,
+            headers={**target.headers, "Idempotency-Key": case_id},
+            timeout=30.0,
+        )
+        if answer.status_code != 202:
+            shots.refused += 1
+            return
+        shots.acks.append(1e3 * (time.monotonic() - planned))
+        shots.planned[answer.json()["complaint_id"]] = planned
+
+    await asyncio.gather(*(post(number, case_id) for number, case_id in enumerate(cases)))
+    return shots
+
+
+async def _settled(shots: _Shots, webhooks: Webhooks) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until and not webhooks.first.keys() >= shots.planned.keys():  # noqa: ASYNC110 - it has a deadline
+        await asyncio.sleep(0.05)
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _cpu(processes: list[psutil.Process]) -> float:
+    total = 0.0
+    for process in processes:
+        times = process.cpu_times()
+        total += times.user + times.system
+    return total
+
+
+# -- contenders --------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def akar(
+    cluster: Cluster, webhooks: Webhooks, folder: Path, tree: Path = ROOT
+) -> AsyncIterator[Target]:
+    """The whole pipeline, as `akar up` starts it, on the bench's broker."""
+    env = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap,
+        "KAFKA_TOPIC_PREFIX": "latency-akar-",
+        "AKAR_LOG_LEVEL": "warning",
+        "PYTHONPATH": str(tree),
+    }
+    command = [sys.executable, "-m", "services.cli", "up", "--ready-json"]
+    command += ["--data-dir", str(folder / "akar"), "--webhooks", webhooks.url]
+    command += ["--registry", str(ROOT / "examples" / "shop")]
+    with (folder / "akar-up.log").open("wb") as log:
+        child = await asyncio.create_subprocess_exec(
+            *command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=log
+        )
+    try:
+        assert child.stdout is not None
+        line = await asyncio.wait_for(child.stdout.readline(), 120.0)
+        if not line:
+            said = (folder / "akar-up.log").read_text(errors="replace")[-2_000:]
+            raise RuntimeError(f"akar up ended with {await child.wait()}\n{said}")
+        ready = json.loads(line)
+        headers = {"Authorization": f"Bearer {ready['channel_key']}"}
+        parent = psutil.Process(child.pid)
+
+        async def prepare(cases: list[str]) -> None:
+            async with httpx.AsyncClient() as client:
+                for start in range(0, len(cases), 200):
+                    lines = [e for case in cases[start : start + 200] for e in _late_packing(case)]
+                    answer = await client.post(
+                        f"{ready['intake']}/v1/process-events",
+                        content="\n".join(json.dumps(each) for each in lines),
+                        headers={**headers, "Content-Type": "application/x-ndjson"},
+                        timeout=60.0,
+                    )
+                    answer.raise_for_status()
+            # The router is to have them before the first complaint comes.
+            await asyncio.sleep(1.5)
+
+        processes = [parent, *parent.children(recursive=True)]
+        yield Target(f"{ready['intake']}/v1/complaints", headers, processes, prepare)
+    finally:
+        if child.returncode is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(child.wait(), 40.0)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+def _late_packing(case_id: str) -> list[dict[str, Any]]:
+    """An order whose packing took two days too long and which is not delivered yet."""
+    ordered = datetime.now(UTC) - timedelta(days=8)
+    steps = (
+        ("order_placed", 0),
+        ("payment_received", 1),
+        ("payment_verified", 2),
+        ("confirmed", 4),
+        ("picked", 10),
+        ("packed", 64),
+        ("handed_over", 70),
+    )
+    return [
+        {
+            "case_id": case_id,
+            "event_id": f"{case_id}-{activity}",
+            "activity": activity,
+            "transition": "complete",
+            "at": (ordered + timedelta(hours=hours)).isoformat(),
+        }
+        for activity, hours in steps
+    ]
+
+
+@asynccontextmanager
+async def bare(cluster: Cluster, webhooks: Webhooks, folder: Path) -> AsyncIterator[Target]:
+    """One handler and one sender, with nothing between them but the topic."""
+    kafka = cluster.prepare("latency-bare-", DEPARTMENTS)
+    env = {
+        **os.environ,
+        "BENCH_BOOTSTRAP": cluster.bootstrap,
+        "BENCH_TOPIC": kafka.topic(topics.COMPLAINT_RECEIVED.name),
+        "BENCH_GROUP": kafka.group("sender"),
+        "BENCH_WEBHOOK": webhooks.url,
+        "PYTHONPATH": str(ROOT),
+    }
+    with (folder / "bare.log").open("wb") as log:
+        children = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"bench.contenders.{name}",
+                cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log,
+            )
+            for name in ("bare_http", "bare_sender")
+        ]  # fmt: skip
+    try:
+        output = children[0].stdout
+        assert output is not None
+        port = int(await asyncio.wait_for(output.readline(), 30.0))
+
+        async def prepare(_cases: list[str]) -> None:
+            return
+
+        processes = [psutil.Process(child.pid) for child in children]
+        yield Target(f"http://127.0.0.1:{port}", {}, processes, prepare)
+    finally:
+        for child in children:
+            if child.returncode is None:
+                child.kill()
+            await child.wait()
+
+
+async def run(
+    cluster: Cluster, load: Load, folder: Path, report: Callable[[str], None], tree: Path = ROOT
+) -> dict[str, list[Timing]]:
+    """Measure both, in turn, both running all the time."""
+    webhooks = Webhooks()
+    webhooks.start()
+    found: dict[str, list[Timing]] = {"akar": [], "bare": []}
+    try:
+        async with (
+            akar(cluster, webhooks, folder, tree) as ours,
+            bare(cluster, webhooks, folder) as theirs,
+        ):
+            for number in range(load.rounds):
+                for name, target in (("akar", ours), ("bare", theirs)):
+                    report(f"latency, round {number + 1} of {load.rounds}: {name}")
+                    found[name].append(await measure(target, load, webhooks, f"{name}-{number}"))
+    finally:
+        await webhooks.stop()
+    return found

@@ -1,0 +1,174 @@
+"""`python -m bench`: one broker of its own, every contender in turn, then table, JSON and picture."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import latency, records
+from bench.cluster import Cluster
+from bench.report import Results, picture, show
+from bench.throughput import CONTENDERS, ROOT, Plan, Sample, measure, peers_installed
+from services.local.kafka import EmbeddedKafka
+
+RESULTS = ROOT / "bench" / "results"
+ROWS = ("process-events", "latency")
+QUICK = ("bare", "akar", "quix")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the arguments say."""
+    options = _options(arguments)
+    console = Console(stderr=options.json)
+    started = time.monotonic()
+    records.verify()
+    names = _contenders(options, console)
+    plan = Plan(
+        records=options.records or (60_000 if options.quick else 200_000),
+        rounds=options.rounds or (1 if options.quick else 3),
+        seconds=5.0 if options.quick else 10.0,
+        commit_seconds=options.commit_seconds,
+        tree=options.tree.absolute(),
+    )
+    load = latency.Load(
+        per_second=options.per_second,
+        seconds=6.0 if options.quick else 20.0,
+        rounds=1 if options.quick else 2,
+    )
+    results = Results(about=_about(plan, load), throughput={name: [] for name in names}, latency={})
+    folder = Path(tempfile.mkdtemp(prefix="akar-bench-"))
+    broker = EmbeddedKafka(folder / "kafka").start()
+    failed: list[str] = []
+    try:
+        cluster = Cluster(broker.bootstrap)
+        if "process-events" in options.rows:
+            failed += _throughput(plan, names, broker, folder, results, report=console.log)
+        if "latency" in options.rows:
+            try:
+                results.latency = asyncio.run(
+                    latency.run(cluster, load, folder, console.log, plan.tree)
+                )
+            except RuntimeError as error:
+                console.log(f"latency: {error}", markup=False)
+                failed.append("latency")
+    finally:
+        broker.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    results.about["load_after"] = os.getloadavg()
+    results.about["took_seconds"] = round(time.monotonic() - started)
+    _keep(results, console)
+    if options.json:
+        print(json.dumps(results.document()))
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round (under two minutes)")
+    parser.add_argument(
+        "--rows", default=",".join(ROWS), help=f"which of {', '.join(ROWS)}; all by default"
+    )
+    parser.add_argument(
+        "--contenders", help=f"which of {', '.join(CONTENDERS)}; all by default, three with --quick"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON on stdout, the rest on stderr")
+    parser.add_argument("--records", type=int, help="process events for each contender and round")
+    parser.add_argument("--rounds", type=int, help="of process events")
+    parser.add_argument(
+        "--commit-seconds", type=float, default=0.1, help="commit interval of every contender"
+    )
+    parser.add_argument("--per-second", type=float, default=50.0, help="complaints, for latency")
+    parser.add_argument(
+        "--tree", type=Path, default=ROOT, help="source tree that Akar is started from"
+    )
+    options = parser.parse_args(arguments)
+    options.rows = options.rows.split(",")
+    for row in options.rows:
+        if row not in ROWS:
+            parser.error(f"no row {row}; there are {', '.join(ROWS)}")
+    for name in (options.contenders or "").split(","):
+        if name and name not in CONTENDERS:
+            parser.error(f"no contender {name}; there are {', '.join(CONTENDERS)}")
+    return options
+
+
+def _contenders(options: argparse.Namespace, console: Console) -> list[str]:
+    if options.contenders:
+        return list(options.contenders.split(","))
+    names = list(QUICK) if options.quick else list(CONTENDERS)
+    if not peers_installed():
+        console.log("Quix Streams is not installed (make bench does it): left out")
+        names = [name for name in names if not name.startswith("quix")]
+    return names
+
+
+def _throughput(
+    plan: Plan,
+    names: Sequence[str],
+    broker: EmbeddedKafka,
+    folder: Path,
+    results: Results,
+    *,
+    report: Callable[..., None],
+) -> list[str]:
+    """Measure each contender in each round; returns those that failed in one."""
+    failed = []
+    number = 0
+    cluster = Cluster(broker.bootstrap)
+    for turn in range(plan.rounds):
+        # The order turns, so that what the machine does meanwhile meets them alike.
+        for name in (*names[turn % len(names) :], *names[: turn % len(names)]):
+            number += 1
+            try:
+                sample: Sample = measure(
+                    CONTENDERS[name], plan, cluster, broker.pid or 0, folder, number
+                )
+            except RuntimeError as error:
+                report(f"{name}: {error}", markup=False)
+                failed.append(name)
+                continue
+            results.throughput[name].append(sample)
+            report(
+                f"round {turn + 1} of {plan.rounds}: {name} {sample.rate:,.0f} events/s "
+                f"over {sample.seconds:.1f} s (load {os.getloadavg()[0]:.1f})"
+            )
+    return failed
+
+
+def _about(plan: Plan, load: latency.Load) -> dict[str, object]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "cpus": os.cpu_count(),
+        "records": plan.records,
+        "rounds": plan.rounds,
+        "commit_seconds": plan.commit_seconds,
+        "per_second": load.per_second,
+        "seconds": load.seconds,
+        "latency_rounds": load.rounds,
+        "load_before": os.getloadavg(),
+    }
+
+
+def _keep(results: Results, console: Console) -> None:
+    show(results, console)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "latest.json").write_text(json.dumps(results.document(), indent=1) + "\n")
+    (RESULTS / "latest.svg").write_text(picture(results))
+    console.print(
+        f"{RESULTS / 'latest.json'} · {RESULTS / 'latest.svg'} · {results.about['took_seconds']} s"
+    )
