@@ -153,7 +153,8 @@ def prepare(
         _format(layout, runtime)
     options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError"]
     if runtime.archive is not None:
-        options.append(f"-XX:AOTCache={runtime.archive}")
+        # Its warnings are about parts of the archive that Java then makes anew, as it does without one.
+        options += [f"-XX:AOTCache={runtime.archive}", "-Xlog:aot*=error"]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port
 
@@ -191,10 +192,23 @@ def _format(layout: Layout, runtime: Runtime) -> None:
             f"cannot format {layout.logs}: {(done.stderr or done.stdout).strip()[-600:]}"
         )
     settings.unlink()
+    # Kafka's tool flushes nothing, and a power cut soon after would leave empty files that no broker starts on.
+    for path in [*aside.rglob("*"), aside]:
+        _flush(path)
     aside.rename(layout.logs)
+    _flush(layout.root)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write(path: Path, text: str) -> None:
     new = path.with_name(path.name + ".new")
     new.write_text(text, encoding="utf-8")
+    _flush(new)
     new.replace(path)
