@@ -195,7 +195,7 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
         events = (lateness.due_event,) if lateness.due_event else ()
         weights.append(
             Weight(
-                lateness.promise.publisher,
+                None,  # no department's doing; who publishes it stands in the evidence
                 CauseKind.PROMISE,
                 lateness.promise.activity,
                 promised / total,

@@ -84,8 +84,8 @@ class Case:
 class Cause:
     """A department (or party, or none) with its share of why it happened.
 
-    ``department`` is None where no one can be named: `CauseKind.UNKNOWN`, and a promise that
-    nobody publishes. ``hours`` is the own delay charged; 0 where time is not the reason.
+    ``department`` is None where it is nobody's doing: `CauseKind.UNKNOWN` and `CauseKind.PROMISE`
+    (who publishes the promise stands in its evidence). ``hours`` is the own delay charged; 0 where time is not the reason.
     """
 
     department: str | None

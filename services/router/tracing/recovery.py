@@ -13,12 +13,15 @@ from services.router.tracing.fusion import Support
 from services.router.tracing.model import Recovery
 
 
-def recover(found: tuple[Support, ...], rules: Rules) -> Recovery:
+def recover(found: tuple[Support, ...], rules: Rules, *, known: bool) -> Recovery:
     """Return who can help, by the likeliest symptom that says anything.
 
     The open activity of the promise in question goes first; then the symptom's remedy; for words
-    that name nothing, the department that reads complaints.
+    that name nothing, or a case of which nothing is ``known``, the department that reads complaints:
+    nobody can grant a remedy for an order that has yet to be found.
     """
+    if not known:
+        return Recovery(rules.policy.triage, None, "decide")
     for support in found:
         lateness = support.lateness
         if lateness is not None and lateness.open is not None:

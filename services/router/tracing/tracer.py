@@ -60,7 +60,7 @@ def trace(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Decisio
     causes = mix(found)
     named = sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN)
     outcome, waiting_until = _outcome(found, causes, named, rules)
-    recovery = recover(found, rules)
+    recovery = recover(found, rules, known=timeline.first is not None)
     lateness = leading(found)
     missing = lateness.missing if lateness is not None else ()
     if outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}:
@@ -97,10 +97,8 @@ def _outcome(
     """Name a cause when enough is known; else wait when time will tell; else let a person decide."""
     first = causes[0]
     if named >= rules.policy.assign_parts and first.kind is not CauseKind.UNKNOWN:
-        if first.department is None:
-            return Outcome.TRIAGE, None
-        outside = rules.departments[first.department].outside
-        return (Outcome.EXTERNAL if outside else Outcome.ASSIGNED), None
+        inside = first.department is None or not rules.departments[first.department].outside
+        return (Outcome.ASSIGNED if inside else Outcome.EXTERNAL), None
     for support in found:
         lateness = support.lateness
         if lateness is None or lateness.late is None or lateness.finished_at is not None:

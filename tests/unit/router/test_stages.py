@@ -1,0 +1,490 @@
+"""Both stages together, record by record, over real rows but without a broker."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import codec, topics
+from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
+from schemas.clock import ClockTickedV1
+from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, ComplaintStatusV1
+from schemas.dead_letter import DeadLetterV1
+from schemas.envelope import Contract, Envelope
+from schemas.process import ProcessObservedV1
+from schemas.tracing import ComplaintTracedV1
+from schemas.vocabulary import ComplaintState, MessageKind, Outcome, Transition
+from services.chassis.partitioner import partition_for
+from services.registry import load_example
+from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.store import PartitionStore, SharedMemory
+from services.router.checkpoint.transactions import Output
+from services.router.rules import rules_from
+from services.router.stages import (
+    FORWARDED,
+    Company,
+    EvidenceStage,
+    LifecycleStage,
+    keyed,
+)
+
+PARTITIONS = 4
+NOW = datetime(2026, 3, 20, 5, 0, tzinfo=UTC)
+PREFIX = "t-"
+
+
+@dataclass(frozen=True)
+class FakeRecord:
+    """What the stages read of a consumed record."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp: int
+
+
+def shop() -> Company:
+    """The example shop, compiled."""
+    rules = rules_from(load_example("shop"))
+    inside = frozenset(
+        name for name, rule in rules.departments.items() if not rule.outside and not rule.customer
+    )
+    return Company(rules, inside, rules.policy.floor_parts)
+
+
+SHOP = shop()
+
+
+@dataclass
+class Pipeline:
+    """The router's stages with a loop back for their own topics: a broker that is always up."""
+
+    folder: Path
+    outputs: list[Output] = field(default_factory=list)
+    written: dict[str, list[Output]] = field(default_factory=lambda: defaultdict(list))
+    partitions: dict[int, Partition] = field(default_factory=dict)
+    offsets: Any = field(default_factory=lambda: defaultdict(count))
+
+    def __post_init__(self) -> None:
+        memory = SharedMemory(1 << 20, 1 << 20)
+        self.stages = keyed(
+            stage(SHOP, physical=lambda name: PREFIX + name, partitions=PARTITIONS)
+            for stage in (LifecycleStage, EvidenceStage)
+        )
+        for number in range(PARTITIONS):
+            store = PartitionStore(self.folder / str(number), memory)
+            self.partitions[number] = Partition(number, store, self.outputs)
+
+    def close(self) -> None:
+        """Close the databases."""
+        for partition in self.partitions.values():
+            partition.store.close()
+
+    def raw(
+        self,
+        topic: topics.Topic,
+        key: bytes | None,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes | None], ...] = (),
+        *,
+        partition: int | None = None,
+        at: datetime = NOW,
+    ) -> None:
+        """Write any bytes into a topic, and handle what follows from them."""
+        self._handle(PREFIX + topic.name, key, value, headers, partition, at)
+        while self.outputs:
+            output = self.outputs.pop(0)
+            self.written[output.topic].append(output)
+            if output.topic in self.stages:
+                self._handle(
+                    output.topic, output.key, output.value, tuple(output.headers), None, at
+                )
+
+    def _handle(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes | None], ...],
+        partition: int | None,
+        at: datetime,
+    ) -> None:
+        number = partition if partition is not None else partition_for(key or b"", PARTITIONS)
+        record = FakeRecord(
+            topic,
+            number,
+            next(self.offsets[topic, number]),
+            key,
+            value,
+            headers,
+            int(at.timestamp() * 1000),
+        )
+        self.stages[topic].handle(self.partitions[number], record)
+
+    def send(
+        self,
+        topic: topics.Topic,
+        data: Contract,
+        event_id: str,
+        *,
+        partition: int | None = None,
+        at: datetime = NOW,
+    ) -> None:
+        """Write one event."""
+        record = codec.encode(codec.wrap(data, id=event_id, source="/test", time=at))
+        self.raw(topic, record.key, record.value, record.headers, partition=partition, at=at)
+
+    def happens(self, activity: str, hours_ago: float, **fields: Any) -> None:
+        """A process event of the one order."""
+        at = NOW - timedelta(hours=hours_ago)
+        values: dict[str, Any] = {
+            "event_id": f"{activity}-{hours_ago}",
+            "case_id": "INV-1",
+            "activity": activity,
+            "transition": Transition.COMPLETE,
+            "at": at,
+            "recorded_at": at,
+        }
+        data = ProcessObservedV1(**(values | fields))
+        self.send(topics.PROCESS_OBSERVED, data, data.event_id)
+
+    def complains(self, text: str = "paket saya belum sampai juga, telat!", **fields: Any) -> None:
+        """The one complaint."""
+        values: dict[str, Any] = {
+            "complaint_id": "C-1",
+            "channel": "web",
+            "text": text,
+            "case_id": "INV-1",
+            "occurred_at": NOW,
+            "received_at": NOW,
+            "body_digest": "d1",
+        }
+        data = ComplaintReceivedV1(**(values | fields))
+        self.send(topics.COMPLAINT_RECEIVED, data, "received-1")
+
+    def events(self, topic: topics.Topic) -> list[Envelope[Any]]:
+        """What was written to a topic, decoded."""
+        return [
+            codec.decode(
+                topic.contracts, key=output.key, value=output.value, headers=output.headers
+            )
+            for output in self.written[PREFIX + topic.name]
+        ]
+
+    @property
+    def decisions(self) -> list[ComplaintTracedV1]:
+        """All decisions, in order."""
+        return [event.data for event in self.events(topics.COMPLAINT_TRACED)]
+
+    def inbox(self, department: str) -> list[AssignmentOpenedV1 | AssignmentWithdrawnV1]:
+        """What a department was told, in order."""
+        return [
+            event.data
+            for event in self.events(topics.DEPARTMENT_INBOX.for_department(department))
+        ]
+
+    @property
+    def status(self) -> ComplaintStatusV1:
+        """Where the complaint stands."""
+        last: ComplaintStatusV1 = self.events(topics.COMPLAINT_STATUS)[-1].data
+        return last
+
+    @property
+    def dead_letters(self) -> list[DeadLetterV1]:
+        """What was put aside."""
+        return [event.data for event in self.events(topics.ROUTER_DLQ)]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Any:
+    """Fresh rows for each test."""
+    made = Pipeline(tmp_path)
+    yield made
+    made.close()
+
+
+def late_packing(pipeline: Pipeline) -> None:
+    """An order that everybody but packing handled in time."""
+    for activity, hours_ago in (
+        ("order_placed", 300),
+        ("payment_received", 299.5),
+        ("payment_verified", 299),
+        ("confirmed", 298),
+        ("picked", 296),
+        ("packed", 150),
+        ("handed_over", 149),
+        ("delivered", 100),
+    ):
+        pipeline.happens(activity, hours_ago)
+
+
+def test_a_late_order_is_traced_to_its_department(pipeline: Pipeline) -> None:
+    """The department whose own delay made the order late gets the assignment, with the evidence."""
+    late_packing(pipeline)
+    pipeline.complains()
+
+    (decision,) = pipeline.decisions
+    assert decision.outcome is Outcome.ASSIGNED
+    assert [(cause.department, cause.share) for cause in decision.causes] == [("packing", 1.0)]
+    assert decision.revision == 1
+    (opened,) = pipeline.inbox("packing")
+    assert isinstance(opened, AssignmentOpenedV1)
+    assert opened.share == 1.0
+    assert any(each.event_id == "packed-150" for each in opened.evidence)
+    assert pipeline.status.state is ComplaintState.ASSIGNED
+    assert pipeline.dead_letters == []
+
+
+def test_the_order_of_arrival_makes_no_difference(tmp_path: Path) -> None:
+    """Complaint first or events first, the last decision is the same in all that matters."""
+    first, second = Pipeline(tmp_path / "a"), Pipeline(tmp_path / "b")
+    late_packing(first)
+    first.complains()
+    second.complains()
+    late_packing(second)
+
+    assert second.decisions[-1].material == first.decisions[-1].material
+    assert second.decisions[-1].causes == first.decisions[-1].causes
+    revisions = [decision.revision for decision in second.decisions]
+    assert revisions == list(range(1, len(revisions) + 1))
+    first.close()
+    second.close()
+
+
+def test_later_evidence_withdraws_the_wrong_assignment(pipeline: Pipeline) -> None:
+    """When the missing scan arrives and clears packing, its assignment is taken back with the reason."""
+    for activity, hours_ago in (
+        ("order_placed", 300),
+        ("payment_received", 299.5),
+        ("payment_verified", 299),
+        ("confirmed", 298),
+        ("packed", 150),
+        ("handed_over", 149),
+        ("delivered", 100),
+    ):
+        pipeline.happens(activity, hours_ago)
+    pipeline.happens("picked", 297, event_id="picked-early")
+    pipeline.complains()
+    assert {cause.department for cause in pipeline.decisions[0].causes} == {"packing"}
+
+    # The warehouse's export corrects it: picking was done only shortly before packing.
+    pipeline.happens(
+        "picked",
+        151,
+        event_id="picked-wrong",
+        transition=Transition.FAIL,
+        attributes={"fault": "wrong_item_picked"},
+    )
+    pipeline.happens("picked", 150.5, event_id="picked-again")
+
+    last = pipeline.decisions[-1]
+    told = pipeline.inbox("packing")
+    if last.causes[0].department == "packing":
+        assert not any(isinstance(each, AssignmentWithdrawnV1) for each in told)
+    else:
+        assert isinstance(told[-1], AssignmentWithdrawnV1)
+        assert told[-1].assignment_id == told[0].assignment_id
+        assert told[-1].reason == "retraced"
+
+
+def test_repeats_change_nothing(pipeline: Pipeline) -> None:
+    """The same event, question or complaint again writes nothing at all."""
+    late_packing(pipeline)
+    pipeline.complains()
+    before = {topic: len(outputs) for topic, outputs in pipeline.written.items()}
+
+    late_packing(pipeline)
+    pipeline.complains()
+
+    assert {topic: len(outputs) for topic, outputs in pipeline.written.items()} == before
+
+
+def test_an_event_recorded_twice_is_the_same_event(pipeline: Pipeline) -> None:
+    """A repeat that was recorded at another time is still a repeat, not a conflict."""
+    pipeline.happens("packed", 10)
+    pipeline.happens("packed", 10, recorded_at=NOW)
+
+    assert pipeline.dead_letters == []
+
+
+@pytest.mark.parametrize("what", ["complaint", "event"])
+def test_one_id_with_two_contents_is_a_conflict(pipeline: Pipeline, what: str) -> None:
+    """The first content stands; the second lies whole among the dead letters."""
+    if what == "complaint":
+        pipeline.complains()
+        pipeline.complains(body_digest="another")
+    else:
+        pipeline.happens("packed", 10)
+        pipeline.happens("packed", 10, attributes={"by": "someone else"})
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "conflict"
+
+
+def test_without_a_case_a_person_decides(pipeline: Pipeline) -> None:
+    """No case, no blame: a triage desk gets it, and no department is named as the cause."""
+    late_packing(pipeline)
+    pipeline.complains(case_id=None)
+
+    (decision,) = pipeline.decisions
+    assert decision.outcome is Outcome.TRIAGE
+    assert pipeline.inbox("packing") == []
+    (opened,) = pipeline.inbox(SHOP.rules.policy.triage)
+    assert isinstance(opened, AssignmentOpenedV1)
+    assert opened.share == 0.0
+
+
+def test_waiting_ends_by_itself_at_its_time(pipeline: Pipeline) -> None:
+    """An order that is still in time is looked at again when the promise runs out, as of that time."""
+    for activity, hours_ago in (
+        ("order_placed", 100),
+        ("payment_received", 99.9),
+        ("payment_verified", 99.5),
+        ("confirmed", 99),
+        ("picked", 98),
+        ("packed", 97),
+        ("handed_over", 96),
+    ):
+        pipeline.happens(activity, hours_ago)
+    pipeline.complains()
+    assert pipeline.decisions[-1].outcome is Outcome.WAITING
+    due = pipeline.status.next_check_at
+    assert due is not None
+
+    before = due - timedelta(seconds=1)
+    pipeline.send(topics.CLOCK_TICK, ClockTickedV1(partition=0, at=before), "t1", at=before)
+    assert len(pipeline.decisions) == 1
+
+    for number in range(PARTITIONS):
+        later = due + timedelta(hours=1)
+        pipeline.send(
+            topics.CLOCK_TICK,
+            ClockTickedV1(partition=number, at=later),
+            f"t2-{number}",
+            partition=number,
+            at=later,
+        )
+    assert len(pipeline.decisions) == 2
+    assert pipeline.decisions[-1].as_of == due
+
+
+def test_a_tick_cannot_hasten_time(pipeline: Pipeline) -> None:
+    """A tick that claims to come from the future counts as when it was written."""
+    pipeline.happens("order_placed", 1)
+    pipeline.complains()
+    assert pipeline.decisions[-1].outcome is Outcome.WAITING
+
+    future = NOW + timedelta(days=400)
+    for number in range(PARTITIONS):
+        tick = ClockTickedV1(partition=number, at=future)
+        record = codec.encode(codec.wrap(tick, id=f"t{number}", source="/test", time=future))
+        pipeline.raw(
+            topics.CLOCK_TICK, record.key, record.value, record.headers, partition=number, at=NOW
+        )
+
+    assert len(pipeline.decisions) == 1
+
+
+def test_the_customers_word_ends_it(pipeline: Pipeline) -> None:
+    """Withdrawn by the customer: every department is told, and later evidence changes nothing."""
+    late_packing(pipeline)
+    pipeline.complains()
+
+    message = ComplaintMessagedV1(
+        complaint_id="C-1",
+        message_id="m1",
+        channel="web",
+        kind=MessageKind.WITHDRAW,
+        sent_at=NOW,
+    )
+    pipeline.send(topics.COMPLAINT_MESSAGED, message, "m1")
+
+    assert pipeline.status.state is ComplaintState.WITHDRAWN
+    assert isinstance(pipeline.inbox("packing")[-1], AssignmentWithdrawnV1)
+
+
+GOOD = codec.encode(
+    codec.wrap(
+        ProcessObservedV1(
+            event_id="e",
+            case_id="INV-1",
+            activity="packed",
+            transition=Transition.COMPLETE,
+            at=NOW,
+        ),
+        id="e",
+        source="/wms",
+        time=NOW,
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        (None, GOOD.headers, "missing_value"),
+        (b"\xff\xfe{", GOOD.headers, "invalid_data"),
+        (GOOD.value[:40], GOOD.headers, "invalid_data"),
+        (b'{"case_id": "INV-1"}', GOOD.headers, "invalid_data"),
+        (GOOD.value, (), "missing_header"),
+        (GOOD.value, (*GOOD.headers[:3], ("ce_type", b"refund.promised")), "unknown_type"),
+        (
+            GOOD.value,
+            tuple(pair for pair in GOOD.headers if pair[0] != "ce_dataschema")
+            + (("ce_dataschema", b"process.observed.v9"),),
+            "unknown_version",
+        ),
+        (GOOD.value, (*GOOD.headers[:1], ("ce_id", b"\xff"), *GOOD.headers[2:]), "bad_header"),
+        (GOOD.value.replace(b"INV-1", b"INV-2"), GOOD.headers, "wrong_key"),
+    ],
+)
+def test_poison_is_kept_whole(
+    pipeline: Pipeline,
+    value: bytes | None,
+    headers: tuple[tuple[str, bytes | None], ...],
+    reason: str,
+) -> None:
+    """What breaks its contract lies among the dead letters with its place and the reason; nothing raises."""
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, value, headers)
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == reason
+    assert letter.topic == PREFIX + topics.PROCESS_OBSERVED.name
+    assert (letter.value is None) == (value is None)
+
+
+def test_a_record_in_the_wrong_partition_is_forwarded_once(pipeline: Pipeline) -> None:
+    """It goes to its own partition and counts there; one that is wrong again is a dead letter."""
+    wrong = (partition_for(GOOD.key, PARTITIONS) + 1) % PARTITIONS
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, GOOD.headers, partition=wrong)
+
+    (forwarded,) = pipeline.written[PREFIX + topics.PROCESS_OBSERVED.name]
+    assert (FORWARDED, f"{wrong}:0".encode()) in forwarded.headers
+    assert pipeline.dead_letters == []
+
+    marked = (*GOOD.headers, (FORWARDED, b"0:0"))
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, marked, partition=wrong)
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "wrong_partition"
+
+
+def test_no_row_or_question_carries_the_customers_words(pipeline: Pipeline) -> None:
+    """The text stays in complaint.received: neither the router's rows nor its outputs repeat it."""
+    secret = "paket belum sampai hubungi 0812-CANARY"
+    late_packing(pipeline)
+    pipeline.complains(text=secret)
+
+    for outputs in pipeline.written.values():
+        assert all(b"CANARY" not in (output.value or b"") for output in outputs)
+    for partition in pipeline.partitions.values():
+        for rows in partition.store.freeze().values():
+            assert all(b"CANARY" not in (value or b"") for value in rows.values())
