@@ -90,7 +90,8 @@ class Demo:
         Raises:
             AkarError: Intake or the console refuses, or does not answer.
         """
-        run = simulate(orders=orders, seed=seed, end=self._clock.now())
+        now = self._clock.now()
+        run = simulate(orders=orders, seed=seed, end=now, tag=f"-{now:%H%M%S}")
         self._view.begin(orders=orders, events=len(run.events), complaints=len(run.complaints))
         intake = Intake(self._running.intake, self._running.channel_key)
         console = ConsoleClient(Address(self._running.console, self._running.console_key))
@@ -151,6 +152,9 @@ class Demo:
         for key, case in self._cases.items():
             case.decisions = decisions(console.story(key))
         self._collect()
+        for case in self._cases.values():
+            if len(case.decisions) > 1:
+                self._view.changed(case)
 
     def _collect(self) -> None:
         by_complaint: dict[str, list[Delivery]] = {}
@@ -185,6 +189,7 @@ def run(
         report=view.report,
     )
     good = False
+    view.starting()
     try:
         running = pipeline.start()
         cases = Demo(running, departments, view).play(

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -44,14 +46,19 @@ class View:
 
     def report(self, line: str) -> None:
         """One line about the pipeline itself."""
-        self._console.print(f"[dim]{line}[/]")
+        self._console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+
+    def starting(self) -> None:
+        """Before anything runs."""
+        self._console.print("Starting a real Kafka and every service on this machine ...")
 
     def begin(self, *, orders: int, events: int, complaints: int) -> None:
         """The pipeline is up; the shop begins."""
         self._total = complaints
         self._console.print(
             f"\n[bold]{orders} orders[/] of a shop, {events} process events, [bold]{complaints} complaints[/]; "
-            "each has a planted cause that Akar is not told.\n"
+            "each has a planted cause that Akar is not told.\n",
+            soft_wrap=not self._console.is_terminal,
         )
         if self._console.is_terminal:
             self._progress = Progress(
@@ -75,20 +82,35 @@ class View:
     def decided(self, case: Case) -> None:
         """A complaint has its first decision."""
         decision = case.last or {}
-        text = case.sent.grievance.text
-        shown = text if len(text) <= 90 else text[:87] + "..."
-        told = sorted({delivery.department for delivery in case.deliveries})
-        took = "" if case.seconds is None else f"[dim]{case.seconds * 1000:.0f} ms[/]"
-        self._console.print(f"[dim]{case.number:>3}/{self._total}[/] [bold]{_plain(shown)}[/]")
-        self._console.print(
-            f"        {decision.get('outcome', '?')}: [cyan]{who(decision)}[/]"
-            + (f" → {', '.join(told)}" if told else "")
-            + f"  {MARKS[case.verdict]} [dim](planted: {case.truth.fault.value})[/] {took}"
+        took = "" if case.seconds is None else f" [dim]· {case.seconds * 1000:.0f} ms[/]"
+        self._line(
+            f"[dim]{case.number:>3}/{self._total}[/]  [bold]{escape(case.sent.grievance.text)}[/]"
+        )
+        self._line(
+            f"{decision.get('outcome', '?')}: [cyan]{who(decision)}[/]{_told(case)}"
+            f"  {MARKS[case.verdict]} [dim](planted: {case.truth.fault.value})[/]{took}",
+            indent=9,
         )
         if reason := why(decision):
-            self._console.print(f"        [dim]{_plain(reason)}[/]")
+            self._line(f"[dim]{escape(reason)}[/]", indent=9)
         if self._progress is not None:
             self._progress.advance(self._task)
+
+    def changed(self, case: Case) -> None:
+        """Later events have changed the answer."""
+        first, last = case.decisions[0], case.decisions[-1]
+        back = " · an alert was taken back" if case.withdrawn else ""
+        self._line(
+            f"[dim]{case.number:>3}/{self._total}[/]  traced again after later events: {first['outcome']}, "
+            f"{who(first)} → {last['outcome']}, [cyan]{who(last)}[/]  {MARKS[case.verdict]}[dim]{back}[/]"
+        )
+
+    def _line(self, markup: str, indent: int = 0) -> None:
+        """One line; on a terminal it is folded below itself, elsewhere it stays one line."""
+        if self._console.is_terminal:
+            self._console.print(Padding.indent(markup, indent) if indent else markup)
+        else:
+            self._console.print(" " * indent + markup, soft_wrap=True)
 
     def settling(self) -> None:
         """All is posted; the last answers come in."""
@@ -118,17 +140,23 @@ class View:
         )
         self._console.print()
         self._console.print(table)
-        self._console.print(_figures(summary))
+        self._console.print(_figures(summary), soft_wrap=True)
 
     def keep(self, running: Running, cases: Sequence[Case]) -> None:
         """Where everything is, while it goes on running."""
         some = cases[0].sent.complaint_id if cases else "ID"
-        self._console.print(
-            f"\nStill running. Console {running.console} · intake {running.intake} · Kafka {running.kafka}\n"
-            f"Keys and logs are in {running.data_dir}. In another terminal:\n"
-            f"  akar trace {some} --data-dir {running.data_dir}\n"
-            "Stop with Ctrl-C."
+        lines = (
+            "",
+            "Still running:",
+            f"  Console   {running.console}  (any user, password {running.console_key})",
+            f"  Intake    {running.intake}  (key {running.channel_key})",
+            f"  Kafka     {running.kafka}",
+            f"  Data      {running.data_dir}",
+            "In another terminal:",
+            f"  akar trace {some} --data-dir {running.data_dir}",
+            "Stop with Ctrl-C.",
         )
+        self._console.print("\n".join(lines), soft_wrap=True)
 
 
 def summarise(
@@ -183,6 +211,11 @@ def percentile(ordered: Sequence[float], part: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 1)
 
 
+def _told(case: Case) -> str:
+    told = sorted({one.department for one in case.deliveries if one.type == "assignment.opened"})
+    return f" → told: {', '.join(told)}" if told else ""
+
+
 def _figures(summary: Mapping[str, Any]) -> str:
     waits = summary["post_to_webhook_ms"]
     right, count = summary["all"]["right"], summary["complaints"]
@@ -199,8 +232,3 @@ def _figures(summary: Mapping[str, Any]) -> str:
     if summary["restarts"]:
         lines.append(f"Processes started again: {summary['restarts']}.")
     return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Customers write brackets too; they are not markup."""
-    return text.replace("[", "\\[")

@@ -34,9 +34,8 @@ def sentences(texts: Mapping[str, Any] | None) -> list[str]:
 
 
 def why(decision: Mapping[str, Any]) -> str:
-    """The first sentence of a decision's explanation."""
-    told = sentences(decision.get("explanation"))
-    return told[0] if told else ""
+    """The gist of a decision's explanation: what was promised and what happened, its first two sentences."""
+    return " ".join(sentences(decision.get("explanation"))[:2])
 
 
 def who(decision: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def run(*, registry: str | None, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         _print_json(broker if problem is None else None, declared, reach, settings)
         return
-    _print_table(declared, reach, live=bool(found))
+    _print_table(declared, reach, live=broker is not None and problem is None)
     if problem is not None:
         print(problem)
     elif broker is None:
@@ -93,12 +93,12 @@ def _print_table(declared: list[Topic], reach: dict[str, Reach | None], *, live:
     roomy = console.width >= WIDE_COLUMNS
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("topic", no_wrap=True)
-    table.add_column("key")
     if live:
-        table.add_column("partitions", justify="right")
-        table.add_column("offsets", justify="right")
-        table.add_column("lag", no_wrap=True)
+        table.add_column("parts", justify="right", no_wrap=True)
+        table.add_column("end", justify="right", no_wrap=True)
+        table.add_column("lag of its readers", no_wrap=True)
     else:
+        table.add_column("key", no_wrap=True)
         table.add_column("written by")
         table.add_column("read by")
     if roomy:
@@ -106,11 +106,11 @@ def _print_table(declared: list[Topic], reach: dict[str, Reach | None], *, live:
     for topic in declared:
         there = reach[topic.name]
         if not live:
-            middle = [", ".join(sorted(topic.writers)), ", ".join(sorted(topic.readers))]
+            middle = [topic.key, ", ".join(sorted(topic.writers)), ", ".join(sorted(topic.readers))]
         elif there is None:
             middle = ["missing", "", ""]
         else:
             lag = ", ".join(f"{group} {count}" for group, count in sorted(there.lag.items()))
             middle = [str(there.partitions), str(there.end), lag]
-        table.add_row(topic.name, topic.key, *middle, *([topic.purpose] if roomy else []))
+        table.add_row(topic.name, *middle, *([topic.purpose] if roomy else []))
     console.print(table)

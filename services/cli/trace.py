@@ -15,7 +15,7 @@ from services.chassis.errors import PermanentError
 from services.cli.connection import ConsoleClient, console_address
 from services.cli.story import decisions, sentences
 
-BAR_WIDTH: Final = 24
+BAR_WIDTH: Final = 16
 
 
 def run(*, complaint_id: str, console: str | None, data_dir: Path | None, as_json: bool) -> None:
@@ -45,11 +45,11 @@ def run(*, complaint_id: str, console: str | None, data_dir: Path | None, as_jso
 def show(story: Mapping[str, Any], screen: Console) -> None:
     """Events, then the newest decision."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("at", "what", ""):
-        table.add_column(column, no_wrap=column == "at")
+    for column in ("at (UTC)", "event", "what happened"):
+        table.add_column(column, no_wrap=column != "what happened")
     for event in story.get("events", ()):
-        at = str(event.get("time") or event.get("at") or "").replace("T", " ")[:19]
-        table.add_row(at, str(event.get("type", "")), escape(_told(event)))
+        at = str(event["time"]).replace("T", " ")[:19]
+        table.add_row(at, str(event["type"]), escape(_told(event)))
     screen.print(table)
     found = decisions(story)
     if not found:
@@ -95,7 +95,9 @@ def _evidence(decision: Mapping[str, Any], screen: Console) -> None:
     longest = max(abs(item["hours"]) for item in evidence) or 1.0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("evidence", "finding", "hours", "", "event"):
-        table.add_column(column, justify="right" if column == "hours" else "left")
+        table.add_column(
+            column, justify="right" if column == "hours" else "left", no_wrap=column != "event"
+        )
     for item in evidence:
         hours = item["hours"]
         colour = "red" if hours > 0 else "green"
@@ -115,22 +117,7 @@ def bar(part: float) -> str:
 
 
 def _told(event: Mapping[str, Any]) -> str:
-    """The few words of an event that a person wants in one line."""
-    data = event.get("data", {})
-    match event.get("type"):
-        case "complaint.received":
-            return str(data.get("text", ""))
-        case "complaint.traced":
-            causes = ", ".join(f"{one['department']} {one['share']:.0%}" for one in data["causes"])
-            return f"revision {data['revision']}: {data['outcome']}; {causes}"
-        case "assignment.opened":
-            return f"{data['department']} ({', '.join(data['roles'])})"
-        case "assignment.withdrawn":
-            return f"{data['department']}: {data['reason']}"
-        case "notification.recorded":
-            status = f" {data['status_code']}" if data.get("status_code") else ""
-            return f"{data['receiver']}: {data['outcome']}{status}"
-        case "complaint.status.changed":
-            return str(data.get("state", ""))
-        case _:
-            return ""
+    """The customer's own words for the complaint itself, the console's sentence for everything else."""
+    if event["type"] == "complaint.received":
+        return str(event["data"]["text"])
+    return str(event.get("summary", ""))
