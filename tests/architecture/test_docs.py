@@ -72,3 +72,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_code_refers_to_pages_that_exist() -> None:
+    """A page that a docstring or a message names is there."""
+    sources = [
+        *ROOT.glob("services/**/*.py"),
+        *ROOT.glob("schemas/*.py"),
+        *ROOT.glob("tests/**/*.py"),
+    ]
+    for source in sources:
+        for name in re.findall(r"docs/[a-z/]+\.md", source.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{source.relative_to(ROOT)} names {name}"
