@@ -25,7 +25,7 @@ from services.chassis.errors import AkarError, ConfigurationError, TransientErro
 from services.local.folder import Layout, obtain, prepare, read_address, settle_ports, take_lock
 from services.local.ports import HOST
 from services.local.probe import broker_ready
-from services.local.process import ProcessSpec
+from services.local.process import ProcessSpec, open_log
 from services.local.report import Progress, Report
 from services.local.watchdog import Watchdog
 
@@ -137,7 +137,7 @@ class EmbeddedKafka:
         obtain(report or Progress())
         layout = Layout(self.data_dir)
         layout.root.mkdir(parents=True, exist_ok=True)
-        with layout.output.open("ab") as output:
+        with open_log(layout.output) as output:
             begin = output.tell()
             self._process = self._watchdog.spawn(self.command(), stdout=output, stderr=output)
         until = time.monotonic() + deadline

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from services.chassis.retry import exponential
 from services.local.probe import http_ready
@@ -32,6 +33,7 @@ GIVE_UP_AFTER = 5
 USAGE_ERROR = 2
 """Exit code of a program that was asked for something it cannot do: starting it again does not help."""
 LOG_LIMIT_BYTES = 20_000_000
+"""Above it a log is put aside at the next start."""
 _POLL_SECONDS = 0.05
 
 
@@ -86,6 +88,13 @@ class Event:
     pid: int
     code: int | None
     restarts: int
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A log to append to; a large one is put aside first, in place of the one put aside before."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.replace(path.with_name(path.name + ".1"))
+    return path.open("ab")
 
 
 class SupervisedProcess:
@@ -165,6 +174,15 @@ class SupervisedProcess:
             return ""
 
     def _run(self) -> None:
+        try:
+            self._live()
+        except BaseException:
+            # A defect in `ready` or in a listener: unsupervised it must not run on.
+            self.failed.set()
+            self.kill()
+            raise
+
+    def _live(self) -> None:
         if not self._gate():
             return
         failures = 0
@@ -190,9 +208,7 @@ class SupervisedProcess:
             self.restarts += 1
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as output:
+        with open_log(self.log) as output:
             child = self._watchdog.spawn(
                 self.spec.command,
                 env=inherited_environment(self.spec.env),

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from services.chassis.errors import ConfigurationError, TransientError
+from services.local.process import LOG_LIMIT_BYTES
 from services.local.supervisor import Event, EventKind, ProcessSpec, Supervisor
 
 DEADLINE = 20.0
@@ -38,6 +39,7 @@ while True:
 # A parent of WORKER, standing alone so that it can be killed: prints its pids when all are ready.
 PARENT = """
 import sys, pathlib
+from services.local.process import LOG_LIMIT_BYTES
 from services.local.supervisor import ProcessSpec, Supervisor
 folder = pathlib.Path(sys.argv[1])
 specs = [
@@ -191,6 +193,31 @@ def test_a_usage_error_is_not_repeated(tmp_path: Path) -> None:
         pytest.raises(TransientError, match="No such file"),
     ):
         supervisor.wait_ready(DEADLINE)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_a_readiness_check_is_not_silent(tmp_path: Path) -> None:
+    """A check that raises ends the waiting and the process: nothing runs on unsupervised."""
+
+    def defective() -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    spec = ProcessSpec("one", worker("one", tmp_path).command, ready=defective)
+    with Supervisor([spec], tmp_path) as supervisor:
+        with pytest.raises(TransientError, match="one cannot run"):
+            supervisor.wait_ready(DEADLINE)
+        until(lambda: not supervisor.pids or all(map(gone, supervisor.pids.values())), "its end")
+
+
+def test_a_large_log_is_put_aside(tmp_path: Path) -> None:
+    """A log over the limit begins anew at the next start, and the old one is kept once."""
+    (tmp_path / "logs").mkdir()
+    with (tmp_path / "logs" / "one.log").open("wb") as file:
+        file.truncate(LOG_LIMIT_BYTES + 1)
+    with Supervisor([worker("one", tmp_path)], tmp_path) as supervisor:
+        supervisor.wait_ready(DEADLINE)
+    assert (tmp_path / "logs" / "one.log").read_text() == "hello from one\n"
+    assert (tmp_path / "logs" / "one.log.1").stat().st_size == LOG_LIMIT_BYTES + 1
 
 
 def test_what_a_process_left_behind_ends_with_it(tmp_path: Path) -> None:
