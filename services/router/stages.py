@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from schemas import codec, topics
-from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
 from schemas.clock import ClockTickedV1
+from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
 from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract, Envelope
 from schemas.notification import NotificationRecordedV1
@@ -125,7 +125,7 @@ class Stage:
             self.dead_letter(partition, record, violation.code, str(violation))
 
     def _forward(self, partition: Partition, record: Record) -> None:
-        headers = list(record.headers)
+        headers: list[tuple[str, str | bytes | None]] = list(record.headers)
         if any(name == FORWARDED for name, _value in headers):
             self.dead_letter(partition, record, "wrong_partition", "was forwarded once already")
             return
@@ -248,7 +248,10 @@ class EvidenceStage(Stage):
         return marks
 
     def _requested(
-        self, partition: Partition, record: Record, envelope: Envelope[TraceRequestedV1]
+        self,
+        partition: Partition,
+        record: Record,  # noqa: ARG002 - all handlers are called alike
+        envelope: Envelope[TraceRequestedV1],
     ) -> None:
         request = envelope.data
         group = _TRACES + request.case_id.encode()
@@ -256,7 +259,7 @@ class EvidenceStage(Stage):
         partition.store.put(group, b"", b"1")
         answer = self._trace(partition, request, envelope.id)
         self._remember(partition, request, answer)
-        self._answer(partition, record, answer, envelope)
+        self._answer(partition, answer, envelope)
 
     def _trace_again(
         self, partition: Partition, case_id: str, envelope: Envelope[ProcessObservedV1]
@@ -269,7 +272,7 @@ class EvidenceStage(Stage):
             answer = self._trace(partition, request, envelope.id)
             if answer.material.encode() != material:
                 self._remember(partition, request, answer)
-                self._answer(partition, None, answer, envelope)
+                self._answer(partition, answer, envelope)
 
     def _trace(
         self, partition: Partition, request: TraceRequestedV1, trigger: str
@@ -300,7 +303,6 @@ class EvidenceStage(Stage):
     def _answer(
         self,
         partition: Partition,
-        record: Record | None,
         answer: TraceAnsweredV1,
         cause: Envelope[Any],
     ) -> None:

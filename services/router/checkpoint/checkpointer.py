@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
 
 import structlog
 
@@ -40,6 +40,7 @@ from services.router.checkpoint.transactions import (
 log = structlog.get_logger(__name__)
 
 TopicPartitionKey = tuple[str, int]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +314,6 @@ class Checkpointer:
         return work
 
     async def _blocking(
-        self, executor: ThreadPoolExecutor, function: Callable[..., Any], *args: Any
-    ) -> Any:
+        self, executor: ThreadPoolExecutor, function: Callable[..., R], *args: Any
+    ) -> R:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *args)

@@ -222,12 +222,12 @@ class Consumer(driver.Consumer):
         if not active:
             await asyncio.sleep(0.05)
             return
-        fetched = await self._getmany(active_partitions=active, timeout=1.0)
+        fetched: Any = await self._getmany(active_partitions=active, timeout=1.0)
         if not fetched:
             # Not flowing: Faust's own answer, before ours.
             await asyncio.sleep(0.01)
             return
-        tag, records = fetched  # type: ignore[misc]
+        tag, records = fetched
         wiring = self.wiring
         if tag != wiring.seek_tag or not wiring.checkpointer.positioned:
             return
@@ -254,6 +254,7 @@ def install(app: faust.App, wiring: Wiring) -> None:
     transport_class = type("FencedTransport", (driver.Transport,), {"Consumer": consumer_class})
     app.transport = transport_class(app.conf.broker_consumer, app)
 
-    @app.on_rebalance_complete.connect(weak=False)  # type: ignore[untyped-decorator]
+    @app.on_rebalance_complete.connect(weak=False)
     async def _take_over(*_args: Any, **_kwargs: Any) -> None:
-        await app.consumer.take_over()
+        consumer: Any = app.consumer
+        await consumer.take_over()

@@ -30,7 +30,7 @@ _BATCH: Final = 10_000
 _STALE_SECONDS: Final = TOMBSTONE_RETENTION.total_seconds() * 0.9
 
 
-class RestoreAbandoned(Exception):  # noqa: N818 - not an error: the assignment changed meanwhile
+class RestoreAbandoned(Exception):
     """Another rebalance began; what was read so far stays in RocksDB and is right."""
 
 

@@ -54,7 +54,7 @@ class Output:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: list[tuple[str, str | bytes | None]]
     partition: int | None = None
     """None: by the key, with murmur2."""
 

@@ -10,6 +10,8 @@ promised activity was finished (or where the case now stands):
 * With an allowance, the own delay is finish minus real start minus allowance, and adds to the
   running delay. So upstream delay is never charged downstream.
 * What is *charged* is the own delay beyond the slack that was handed on, never for a due date met.
+* The due date of the promised activity is the promise; it is its owner's too only when the registry
+  gives that activity no allowance. Otherwise a promise too short would be charged to the last in line.
 
 Hazard: an unfinished activity is measured only as far as its source has spoken; what lies beyond is
 unknown, not late. Breaking this names departments for the silence of a computer.
@@ -257,6 +259,8 @@ class _Walk:
             unfinished = step is None or step.finish is None
             end = self._end(group[-1], step, begin)
             due, allowed = step.due if step is not None else None, self._allowed(members)
+            if allowed is not None and group[-1] == self.promise.activity:
+                due = None  # what the customer was told is not what its owner was allowed
             if due is None and allowed is None and not unfinished and position < len(groups) - 1:
                 held = list(members)
                 continue

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from schemas.vocabulary import CauseKind, Finding, Transition
@@ -96,6 +96,7 @@ def _support(
     asks_time = not (weights and rule.presumes) and not denial_first
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
+        timed, weights = _explained(timed, weights)
     if denied and not timed:
         weights.extend(denied)
         evidence.extend(
@@ -204,6 +205,29 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
             )
         )
     return weights, unknown / total
+
+
+def _explained(timed: list[Weight], faults: list[Weight]) -> tuple[list[Weight], list[Weight]]:
+    """Let a fault of an activity explain that activity's delay, as far as it is likely to.
+
+    An incomplete address is why the courier took long: the delay then weighs for whoever the fault
+    belongs to. A fault is counted once: beside the delay only when it is another activity's.
+    """
+    left: list[Weight] = []
+    for delay in timed:
+        why = [fault for fault in faults if fault.activity == delay.activity]
+        if not why or delay.kind is CauseKind.PROMISE:
+            left.append(delay)
+            continue
+        fault = max(why, key=lambda w: (w.weight, w.events))
+        if fault.department == delay.department:
+            events = tuple(sorted({*delay.events, *(e for w in why for e in w.events)}))
+            left.append(replace(delay, events=events))
+            continue
+        left.append(replace(fault, weight=delay.weight * fault.weight))
+        left.append(replace(delay, weight=delay.weight * (1 - fault.weight)))
+    late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
+    return left, [fault for fault in faults if fault.activity not in late]
 
 
 def kind_of(rules: Rules, department: str, otherwise: CauseKind) -> CauseKind:

@@ -120,13 +120,15 @@ def _speaks(cue: Cue, places: Mapping[str, list[int]]) -> bool:
     for concept in rest:
         if concept not in places:
             return False
-    return any(
-        _near(rest, position, cue, places, (position,)) for position in places[cue.words[0]]
-    )
+    return any(_near(rest, position, cue, places, (position,)) for position in places[cue.words[0]])
 
 
 def _near(
-    rest: tuple[str, ...], last: int, cue: Cue, places: Mapping[str, list[int]], used: tuple[int, ...]
+    rest: tuple[str, ...],
+    last: int,
+    cue: Cue,
+    places: Mapping[str, list[int]],
+    used: tuple[int, ...],
 ) -> bool:
     for position in places[rest[0]]:
         distance = position - last

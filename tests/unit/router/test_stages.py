@@ -188,8 +188,7 @@ class Pipeline:
     def inbox(self, department: str) -> list[AssignmentOpenedV1 | AssignmentWithdrawnV1]:
         """What a department was told, in order."""
         return [
-            event.data
-            for event in self.events(topics.DEPARTMENT_INBOX.for_department(department))
+            event.data for event in self.events(topics.DEPARTMENT_INBOX.for_department(department))
         ]
 
     @property
@@ -439,8 +438,10 @@ GOOD = codec.encode(
         (GOOD.value, (*GOOD.headers[:3], ("ce_type", b"refund.promised")), "unknown_type"),
         (
             GOOD.value,
-            tuple(pair for pair in GOOD.headers if pair[0] != "ce_dataschema")
-            + (("ce_dataschema", b"process.observed.v9"),),
+            (
+                *(pair for pair in GOOD.headers if pair[0] != "ce_dataschema"),
+                ("ce_dataschema", b"process.observed.v9"),
+            ),
             "unknown_version",
         ),
         (GOOD.value, (*GOOD.headers[:1], ("ce_id", b"\xff"), *GOOD.headers[2:]), "bad_header"),

@@ -131,9 +131,7 @@ def test_waiting_ends_at_its_time_and_not_before() -> None:
 
 def test_withdrawn_by_the_customer_takes_everything_back() -> None:
     """The customer's word ends the complaint and frees every department."""
-    life, _ = machine.decided(
-        a_life(), a_verdict("m1", "packing", "finance"), at=9, new_id=new_id
-    )
+    life, _ = machine.decided(a_life(), a_verdict("m1", "packing", "finance"), at=9, new_id=new_id)
 
     life, effects = machine.messaged(life, MessageKind.WITHDRAW, at=20)
 
@@ -205,7 +203,9 @@ def test_any_order_of_happenings_keeps_the_books(story: list[tuple[object, ...]]
                 assignment = effect.assignment
                 department = assignment.target.department
                 assert effect.updated == (department in open_now)
-                assert open_now.get(department, assignment.assignment_id) == assignment.assignment_id
+                assert (
+                    open_now.get(department, assignment.assignment_id) == assignment.assignment_id
+                )
                 open_now[department] = assignment.assignment_id
             if isinstance(effect, WithdrawAssignment):
                 del open_now[effect.assignment.target.department]

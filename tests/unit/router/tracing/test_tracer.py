@@ -164,7 +164,7 @@ def test_a_missing_event_leaves_a_stretch_to_nobody(order: Order) -> None:
 
 
 def test_when_every_allowance_was_met_the_promise_itself_is_the_cause(shop: Rules) -> None:
-    """A promise told as 60 h cannot hold 72 h of courier; its publisher hears of it."""
+    """A promise told as 60 h cannot hold 72 h of courier; it is nobody's delay."""
     order = Order(shop).usual(until="handed_over").event("delivered", 90)
     rules = replace(
         shop,
@@ -175,8 +175,26 @@ def test_when_every_allowance_was_met_the_promise_itself_is_the_cause(shop: Rule
     )
     decision = replace(order, rules=rules).complain(95)
     assert decision.causes[0].kind is CauseKind.PROMISE
-    assert decision.causes[0].department == "digital"
+    assert decision.causes[0].department is None
     assert decision.outcome is Outcome.ASSIGNED
+    assert decision.evidence[-1].department == "digital"
+
+
+def test_a_promise_told_too_short_is_not_charged_to_the_last_in_line(order: Order) -> None:
+    """Promised in 20 h by an event; the courier, within its 72 h, is not to be named."""
+    order.event("delivered", 0, "schedule", due=20).usual(until="handed_over")
+    decision = order.complain(40)
+    assert decision.causes[0].kind is CauseKind.PROMISE
+    assert decision.causes[0].parts == PARTS
+
+
+def test_a_fault_of_the_activity_explains_its_delay(order: Order) -> None:
+    """The courier was slow because the customer's address was incomplete."""
+    order.usual(until="handed_over").event("delivered", 60, "fail", fault="address_incomplete")
+    decision = order.complain(200)
+    assert decision.causes[0].department == "customer"
+    assert decision.causes[0].parts == 9_000
+    assert decision.causes[1].department == "courier"
 
 
 def test_a_due_date_told_after_the_complaint_clears_nobody(order: Order) -> None:
