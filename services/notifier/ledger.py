@@ -91,6 +91,25 @@ _gone = Table(
     Column("receiver", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
 )
+# The statements of every attempt, built once: building one costs more than running it.
+_TAKE: Final = (
+    update(_counters)
+    .where(_counters.c.name == bindparam("counter"))
+    .values(value=_counters.c.value + bindparam("count"))
+    .returning(_counters.c.value)
+)
+_PUT: Final = insert(_outbox)
+_WHERE: Final = _deliveries.c.notification_id == bindparam("id")
+_OPEN: Final = (
+    update(_deliveries)
+    .where(_WHERE)
+    .values(outcome=bindparam("ended"), attempts=bindparam("made"), due_at=bindparam("due"))
+)
+_CLOSE: Final = (
+    update(_deliveries)
+    .where(_WHERE)
+    .values(outcome=bindparam("ended"), attempts=bindparam("made"), due_at=None, body=None)
+)
 _IN_ONE_QUERY: Final = 500
 """SQLite refuses statements with too many parameters."""
 
@@ -206,12 +225,10 @@ def close_unsent(
 ) -> None:
     """Note that a notification is suppressed before anything was sent in this life."""
     if known_before:
-        settle(
-            connection,
-            notification_id,
-            outcome=NotificationOutcome.SUPPRESSED,
-            attempts=None,
-            due_at=None,
+        connection.execute(
+            update(_deliveries)
+            .where(_deliveries.c.notification_id == notification_id)
+            .values(planned=True, outcome=NotificationOutcome.SUPPRESSED.value, due_at=None)
         )
         return
     connection.execute(
@@ -242,18 +259,15 @@ def settle(
     notification_id: str,
     *,
     outcome: NotificationOutcome,
-    attempts: int | None,
+    attempts: int,
     due_at: int | None,
 ) -> None:
     """Note how an attempt ended; without `due_at` nothing more is sent and the message is forgotten."""
-    values: dict[str, object] = {"outcome": outcome.value, "due_at": due_at}
-    if attempts is not None:
-        values["attempts"] = attempts
+    values = {"id": notification_id, "ended": outcome.value, "made": attempts}
     if due_at is None:
-        values["body"] = None
-    connection.execute(
-        update(_deliveries).where(_deliveries.c.notification_id == notification_id).values(**values)
-    )
+        connection.execute(_CLOSE, values)
+    else:
+        connection.execute(_OPEN, values | {"due": due_at})
 
 
 def remember(
@@ -325,7 +339,7 @@ def tell(connection: Connection, events: Sequence[tuple[str, EncodedRecord]]) ->
         return
     sequences = _take(connection, "outbox", len(events))
     connection.execute(
-        insert(_outbox),
+        _PUT,
         [
             {
                 "sequence": sequence,
@@ -392,10 +406,5 @@ def _row(alert: Alert, notification_id: str, receiver: str) -> dict[str, object]
 
 
 def _take(connection: Connection, name: str, count: int) -> range:
-    connection.execute(
-        update(_counters).where(_counters.c.name == name).values(value=_counters.c.value + count)
-    )
-    last = int(
-        connection.execute(select(_counters.c.value).where(_counters.c.name == name)).scalar_one()
-    )
+    last = int(connection.execute(_TAKE, {"counter": name, "count": count}).scalar_one())
     return range(last - count + 1, last + 1)
