@@ -27,7 +27,7 @@ from services.local.supervisor import Interrupted
 from services.simulator.model import Truth
 from services.simulator.player import Intake, Sent, play
 from services.simulator.simulation import simulate
-from services.simulator.verdict import Verdict, judge
+from services.simulator.verdict import Verdict, judge, named
 from services.simulator.webhooks import Delivery, Departments
 
 PLAY_SECONDS: Final = 30.0
@@ -153,7 +153,7 @@ class Demo:
             case.decisions = decisions(console.story(key))
         self._collect()
         for case in self._cases.values():
-            if len(case.decisions) > 1:
+            if case.decisions and named(case.decisions[0]) != named(case.decisions[-1]):
                 self._view.changed(case)
 
     def _collect(self) -> None:

@@ -183,6 +183,7 @@ def summarise(
         },
         "webhooks": sum(len(case.deliveries) for case in cases),
         "repeated_webhooks": sum(one.repeated for case in cases for one in case.deliveries),
+        "traced_again": sum(len(case.decisions) > 1 for case in cases),
         "withdrawn": sum(case.withdrawn for case in cases),
         "refused_webhooks": list(refused),
         "restarts": sum(restarts.values()),
@@ -227,7 +228,8 @@ def _figures(summary: Mapping[str, Any]) -> str:
         )
     lines.append(
         f"Webhooks: {summary['webhooks']}, repeated {summary['repeated_webhooks']}, "
-        f"refused {len(summary['refused_webhooks'])}; alerts taken back after later evidence: {summary['withdrawn']}."
+        f"refused {len(summary['refused_webhooks'])}. Traced again after later events: {summary['traced_again']} complaints; "
+        f"alerts taken back: {summary['withdrawn']}."
     )
     if summary["restarts"]:
         lines.append(f"Processes started again: {summary['restarts']}.")
