@@ -7,6 +7,9 @@ says nothing at all; and because its connection limit answers without a problem 
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -60,12 +63,21 @@ def guarded_protocol(settings: IntakeSettings) -> type[asyncio.Protocol]:
     return GuardedProtocol
 
 
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn raises the signal again once all is finished, which would end a clean stop as a killed process."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
 class IntakeServer:
     """Serves until SIGINT or SIGTERM, or until the service says that it cannot go on."""
 
     def __init__(self, settings: IntakeSettings) -> None:
         self._settings = settings
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._failed = False
 
     def stop_failed(self) -> None:
@@ -77,7 +89,7 @@ class IntakeServer:
     def serve_app(self, app: ASGIApp) -> int:
         """Serve, and give the process' exit code."""
         settings = self._settings
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 app,
                 host=settings.host,
