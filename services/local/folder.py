@@ -25,11 +25,14 @@ from services.local.archive import java_command, startup_archive
 from services.local.java import Java, find_java
 from services.local.maven import kafka_cache
 from services.local.ports import HOST, free_port, is_free
+from services.local.probe import broker_ready
 from services.local.properties import LOG4J, server_properties
 from services.local.report import Report
 from services.local.settings import LocalSettings
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
+_SERVING_SECONDS = 3.0
+"""A broker that was told to end has stopped serving by then, also on a busy machine."""
 
 
 class Layout:
@@ -109,7 +112,7 @@ def take_lock(data_dir: Path, patience: float) -> int:
 
     Args:
         data_dir: The folder.
-        patience: Seconds to wait for a holder that is just ending.
+        patience: Seconds to wait for a holder that is just ending; one that goes on serving is not waited for so long.
 
     Raises:
         ConfigurationError: Another broker holds it; the detail names its process.
@@ -117,23 +120,37 @@ def take_lock(data_dir: Path, patience: float) -> int:
     layout = Layout(data_dir)
     layout.root.mkdir(parents=True, exist_ok=True)
     handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                os.close(handle)
-                raise ConfigurationError(
-                    f"{layout.root} is in use by a Kafka that runs as process {holder}: use it, stop it "
-                    f"(kill {holder}), or choose another data folder"
-                ) from None
-            time.sleep(_POLL_SECONDS)
+    begin = time.monotonic()
+    silent_since = begin
+    while not _try_lock(handle):
+        now = time.monotonic()
+        if not serves(data_dir):
+            silent_since = now
+        if now - begin >= patience or now - silent_since >= min(patience, _SERVING_SECONDS):
+            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(handle)
+            raise ConfigurationError(
+                f"{layout.root} is in use by a Kafka that runs as process {holder}: use it, stop it "
+                f"(kill {holder}), or choose another data folder"
+            )
+        time.sleep(_POLL_SECONDS)
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def serves(data_dir: Path) -> bool:
+    """Whether a broker answers at the address that this folder last used."""
+    address = read_address(data_dir)
+    return address is not None and broker_ready(HOST, address[0])
 
 
 def prepare(

@@ -22,9 +22,16 @@ from types import TracebackType
 from typing import Self
 
 from services.chassis.errors import AkarError, ConfigurationError, TransientError
-from services.local.folder import Layout, obtain, prepare, read_address, settle_ports, take_lock
+from services.local.folder import (
+    Layout,
+    obtain,
+    prepare,
+    read_address,
+    serves,
+    settle_ports,
+    take_lock,
+)
 from services.local.ports import HOST
-from services.local.probe import broker_ready
 from services.local.process import ProcessSpec, open_log
 from services.local.report import Progress, Report
 from services.local.watchdog import Watchdog
@@ -32,7 +39,7 @@ from services.local.watchdog import Watchdog
 EXIT_CANNOT = 2
 """Exit code of the command when a person has to change something first."""
 HEAP_MB = 512
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 """How long to wait for a broker on the same folder that is just ending."""
 _POLL_SECONDS = 0.05
 
@@ -121,10 +128,9 @@ class EmbeddedKafka:
 
     def ready(self) -> bool:
         """Whether it serves now."""
-        address = read_address(self.data_dir)
-        return address is not None and broker_ready(HOST, address[0])
+        return serves(self.data_dir)
 
-    def start(self, deadline: float = 60.0, report: Report | None = None) -> Self:
+    def start(self, deadline: float = 90.0, report: Report | None = None) -> Self:
         """Start and wait until it serves; fetching the jars, the first time, is not counted.
 
         Raises:
