@@ -276,8 +276,14 @@ def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
     ]
     if parts[-1] > 0:
         causes.append(Cause(None, CauseKind.UNKNOWN, None, parts[-1]))
-    causes.sort(key=lambda c: (-c.parts, c.department or "~", c.kind.value, c.activity or ""))
+    causes.sort(key=_rank)
     return tuple(causes)
+
+
+def _rank(cause: Cause) -> tuple[int, bool, str, str, str]:
+    """Largest first; of equals, not knowing goes before naming anybody."""
+    named = cause.kind is not CauseKind.UNKNOWN
+    return (-cause.parts, named, cause.department or "", cause.kind.value, cause.activity or "")
 
 
 def largest_remainder(amounts: list[float]) -> list[int]:
