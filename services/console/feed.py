@@ -8,11 +8,16 @@ one that puts records of that topic aside.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Engine
 
+from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.codec import ContractViolation, decode, encode
+from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, ComplaintStatusV1
+from schemas.envelope import Contract
+from schemas.notification import NotificationRecordedV1
 from schemas.topics import (
     COMPLAINT_MESSAGED,
     COMPLAINT_RECEIVED,
@@ -23,6 +28,7 @@ from schemas.topics import (
     NOTIFICATION_RECORDED,
     Topic,
 )
+from schemas.tracing import ComplaintTracedV1
 from services.chassis import metrics
 from services.chassis.clock import Clock, microseconds
 from services.chassis.consumer import PartitionReader
@@ -34,9 +40,18 @@ from services.chassis.producer import EventPublisher
 from services.chassis.records import Outgoing, Place, Received
 from services.chassis.settings import KafkaSettings
 from services.console import readmodel
-from services.console.projection import Fact
+from services.console.projection import Fact, Kind
 
 SERVICE = "console"
+KINDS: Final[Mapping[type[Contract], Kind]] = {
+    ComplaintReceivedV1: Kind.RECEIVED,
+    ComplaintMessagedV1: Kind.MESSAGED,
+    ComplaintTracedV1: Kind.TRACED,
+    ComplaintStatusV1: Kind.STATUS,
+    AssignmentOpenedV1: Kind.OPENED,
+    AssignmentWithdrawnV1: Kind.WITHDRAWN,
+    NotificationRecordedV1: Kind.NOTIFIED,
+}
 
 log = get_logger(__name__)
 
@@ -63,6 +78,7 @@ def fact_from(topic: Topic, record: Received) -> Fact:
     envelope = decode(topic.contracts, key=record.key, value=record.value, headers=record.headers)
     return Fact(
         event_id=envelope.id,
+        kind=KINDS[type(envelope.data)],
         type=envelope.type,
         complaint_id=envelope.subject,
         at=microseconds(envelope.time),

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from schemas.vocabulary import ComplaintState
 from services.console import readmodel
 from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
-from services.console.projection import Fact, Summary
+from services.console.projection import Fact, Kind, Summary
 from services.console.story import STATES, Labels, alerts, bars, instant, line, speak
 
 ON_ONE_PAGE: Final = 50
@@ -125,7 +125,7 @@ def _story(
         "said": [
             {"text": fact.data["text"], "at": fact.at}
             for fact in facts
-            if fact.type in ("complaint.received", "complaint.messaged") and fact.data.get("text")
+            if fact.kind in (Kind.RECEIVED, Kind.MESSAGED) and fact.data.get("text")
         ],
         "bars": bars(decision, labels),
         "explanation": speak(decision.get("explanation"), languages),

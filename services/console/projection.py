@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum, unique
 from typing import Any
+
+
+@unique
+class Kind(StrEnum):
+    """What sort of event it is, whatever the contracts call it."""
+
+    RECEIVED = "received"
+    MESSAGED = "messaged"
+    TRACED = "traced"
+    STATUS = "status"
+    OPENED = "opened"
+    WITHDRAWN = "withdrawn"
+    NOTIFIED = "notified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +30,9 @@ class Fact:
     """One event as the read model has it."""
 
     event_id: str
+    kind: Kind
     type: str
+    """As its envelope says."""
     complaint_id: str
     at: int
     """When it happened, epoch microseconds."""
@@ -48,7 +64,7 @@ class Summary:
     next_check_at: str | None = None
     customer_words: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] | None = None
-    """Data of the newest `complaint.traced`."""
+    """Data of the newest decision."""
 
     @property
     def causes(self) -> list[dict[str, Any]]:
@@ -76,7 +92,7 @@ def apply(summary: Summary | None, fact: Fact) -> Summary:
     """The summary after one more event."""
     before = summary or Summary(complaint_id=fact.complaint_id, opened_at=fact.at)
     data = fact.data
-    if fact.type == "complaint.received":
+    if fact.kind is Kind.RECEIVED:
         return replace(
             before,
             opened_at=fact.at,
@@ -86,7 +102,7 @@ def apply(summary: Summary | None, fact: Fact) -> Summary:
             case_id=data.get("case_id") or before.case_id,
             since=before.since or data.get("received_at"),
         )
-    if fact.type == "complaint.status.changed":
+    if fact.kind is Kind.STATUS:
         return replace(
             before,
             channel=before.channel or data["channel"],
@@ -99,7 +115,7 @@ def apply(summary: Summary | None, fact: Fact) -> Summary:
             next_check_at=data.get("next_check_at"),
             customer_words=data.get("customer_words") or {},
         )
-    if fact.type == "complaint.traced":
+    if fact.kind is Kind.TRACED:
         newest = (before.decision or {}).get("revision", 0)
         if data["revision"] < newest:
             return before

@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from services.chassis.offsets import Offsets
 from services.chassis.records import Place
-from services.console.projection import Fact, Summary, apply
+from services.console.projection import Fact, Kind, Summary, apply
 
 VERSION: Final = 1
 
@@ -45,6 +45,7 @@ _events = Table(
     "events",
     metadata,
     Column("event_id", String(256), primary_key=True),
+    Column("kind", String(16), nullable=False),
     Column("type", String(64), nullable=False),
     Column("complaint_id", String(256), nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -120,6 +121,7 @@ def story(connection: Connection, complaint_id: str) -> list[Fact]:
     facts = [
         Fact(
             event_id=row.event_id,
+            kind=Kind(row.kind),
             type=row.type,
             complaint_id=row.complaint_id,
             at=row.at,
@@ -216,6 +218,7 @@ def _unseen(connection: Connection, facts: Sequence[Fact]) -> list[Fact]:
 def _event_row(fact: Fact) -> dict[str, Any]:
     return {
         "event_id": fact.event_id,
+        "kind": fact.kind.value,
         "type": fact.type,
         "complaint_id": fact.complaint_id,
         "at": fact.at,

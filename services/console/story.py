@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.console.projection import Fact, Summary
+from services.console.projection import Fact, Kind, Summary
 
 STATES: Final = {
     "received": "Received",
@@ -116,30 +116,29 @@ class Alert:
 def line(fact: Fact, labels: Labels) -> str:
     """What happened, in one sentence."""
     data = fact.data
-    match fact.type:
-        case "complaint.received":
+    match fact.kind:
+        case Kind.RECEIVED:
             about = f" about {data['case_id']}" if data.get("case_id") else ""
             return f"The customer complained{about} through {data['channel']}."
-        case "complaint.messaged":
+        case Kind.MESSAGED:
             return f"The customer wrote again ({_plain(data['kind'])}) through {data['channel']}."
-        case "complaint.traced":
+        case Kind.TRACED:
             return f"Decision {data['revision']}: {_causes(data, labels)}"
-        case "complaint.status.changed":
+        case Kind.STATUS:
             state = STATES.get(data["state"], _plain(data["state"])).lower()
             helper = data.get("who_can_help")
             return f"Now: {state}." + (f" {labels.department(helper)} can help." if helper else "")
-        case "assignment.opened":
+        case Kind.OPENED:
             verb = "was told more about" if data.get("updated") else "got"
             roles = " and ".join(_ROLES.get(role, _plain(role)) for role in data["roles"])
             return f"{labels.department(data['department'])} {verb} an assignment: {roles}."
-        case "assignment.withdrawn":
+        case Kind.WITHDRAWN:
             return (
                 f"The assignment of {labels.department(data['department'])} was taken back: "
                 f"{_plain(data['reason'])}."
             )
-        case "notification.recorded":
+        case Kind.NOTIFIED:
             return _told(data, labels)
-    return f"{fact.type}."
 
 
 _ROLES: Final = {"cause": "see what caused it", "recovery": "help the customer"}
@@ -211,7 +210,7 @@ def alerts(facts: Sequence[Fact]) -> list[Alert]:
     """Every notification of a complaint with how it ended so far, in order of their first attempt."""
     found: dict[str, Fact] = {}
     for fact in facts:
-        if fact.type != "notification.recorded":
+        if fact.kind is not Kind.NOTIFIED:
             continue
         id_ = fact.data["notification_id"]
         before = found.get(id_)
