@@ -7,6 +7,7 @@ nothing is left out: complaints without an answer, alerts taken back and refused
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import threading
 from dataclasses import dataclass, field
@@ -192,6 +193,7 @@ def run(
     view.starting()
     try:
         running = pipeline.start()
+        _let_signals_interrupt()
         cases = Demo(running, departments, view).play(
             orders=orders, seed=seed, seconds=0.0 if fast else PLAY_SECONDS
         )
@@ -201,9 +203,10 @@ def run(
             view.keep(running, cases)
             pipeline.supervisor.run_until_signal()
             good = True
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         raise typer.Exit(130) from None
     finally:
+        view.close()
         pipeline.stop()
         departments.stop()
         if temporary is not None and good:
@@ -212,3 +215,9 @@ def run(
             view.report(f"Data and logs are kept in {temporary}")
     if not good:
         raise typer.Exit(1)
+
+
+def _let_signals_interrupt() -> None:
+    """From now on a signal ends what the main thread is doing; until here it only ended the waiting."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)

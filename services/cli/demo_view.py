@@ -116,12 +116,17 @@ class View:
         """All is posted; the last answers come in."""
         self.report("All posted; waiting for the last answers ...")
 
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
     def end(
         self, cases: Sequence[Case], *, refused: Sequence[str], restarts: Mapping[str, int]
     ) -> None:
         """The table and the figures."""
-        if self._progress is not None:
-            self._progress.stop()
+        self.close()
         summary = summarise(cases, refused, restarts)
         if self._as_json:
             print(json.dumps(summary))

@@ -1,0 +1,242 @@
+"""`akar up` and `akar demo` as a person starts them, on a real Kafka; nothing of the product is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+AKAR = [sys.executable, "-m", "services.cli"]
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 150
+STOP_SECONDS = 60
+
+
+def environment() -> dict[str, str]:
+    """This one, without what would send the commands to another pipeline; the package is found from any folder."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AKAR_", "KAFKA_", "INTAKE_", "ROUTER_", "NOTIFIER_", "CONSOLE_"))
+        or name == "AKAR_MAVEN_REPOSITORY"
+    }
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def akar(folder: Path, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [*AKAR, *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def gone(pids: list[int], seconds: float) -> list[int]:
+    """Those of `pids` that still run after `seconds`."""
+    until = time.monotonic() + seconds
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
+
+
+@dataclass
+class Up:
+    """A running `akar up`."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    ready: dict[str, Any]
+
+    def pids(self) -> list[int]:
+        """Every process that it started."""
+        return [int(path.read_text()) for path in (self.folder / ".akar" / "run").glob("*.pid")]
+
+    def stop(self, number: int) -> tuple[int, str]:
+        """Send a signal; the exit code and what else was printed on stdout."""
+        self.process.send_signal(number)
+        out, _ = self.process.communicate(timeout=STOP_SECONDS)
+        return self.process.returncode, out
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with (tmp_path / "up.err").open("w") as errors:
+        process = subprocess.Popen(
+            [*AKAR, "up", "--ready-json"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, (tmp_path / "up.err").read_text()
+        yield Up(process, tmp_path, json.loads(line))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.communicate(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+@pytest.mark.timeout(START_SECONDS + 4 * STOP_SECONDS)
+def test_a_folder_s_pipeline_is_found_used_guarded_and_stopped(up: Up) -> None:
+    """One line when ready; then send, trace, topics and doctor need no argument; SIGINT leaves nothing behind."""
+    assert {"intake", "console", "kafka", "channel_key", "data_dir"} <= up.ready.keys()
+    for name in ("intake", "console"):
+        with urllib.request.urlopen(up.ready[name] + "/readyz", timeout=5) as answer:
+            assert answer.status == 200
+    note = up.folder / ".akar" / "run" / "up.json"
+    assert stat.S_IMODE(note.stat().st_mode) == 0o600
+    assert json.loads(note.read_text()) == up.ready
+
+    second = akar(up.folder, "up")
+    assert second.returncode == 2
+    assert f"as process {up.process.pid}" in second.stderr
+
+    events = up.folder / "events.ndjson"
+    steps = [
+        ("order_placed", "2026-02-02T09:00:00+07:00"),
+        ("payment_received", "2026-02-02T09:05:00+07:00"),
+        ("payment_verified", "2026-02-02T09:10:00+07:00"),
+        ("confirmed", "2026-02-02T10:00:00+07:00"),
+        ("picked", "2026-02-09T10:00:00+07:00"),
+        ("packed", "2026-02-09T11:00:00+07:00"),
+        ("handed_over", "2026-02-09T13:00:00+07:00"),
+        ("delivered", "2026-02-11T13:00:00+07:00"),
+    ]
+    events.write_text(
+        "\n".join(
+            json.dumps({"case_id": "E2E-1", "activity": name, "transition": "complete", "at": at})
+            for name, at in steps
+        )
+    )
+    replayed = akar(up.folder, "replay", str(events), "--json")
+    assert replayed.returncode == 0, replayed.stderr
+    assert json.loads(replayed.stdout)["events"] == len(steps)
+
+    text = "pesanan saya telat, baru sampai sekarang"
+    sent = akar(up.folder, "send", text, "--case-id", "E2E-1", "--wait", "40", "--json")
+    assert sent.returncode == 0, sent.stderr
+    found = json.loads(sent.stdout)
+    assert found["decision"]["outcome"] == "assigned"
+    assert found["decision"]["causes"][0]["department"] == "warehouse"
+
+    traced = akar(up.folder, "trace", found["complaint_id"])
+    assert traced.returncode == 0, traced.stderr
+    assert text in " ".join(traced.stdout.split())
+    assert "warehouse" in traced.stdout
+
+    listed = json.loads(akar(up.folder, "topics", "--json").stdout)["topics"]
+    ends = {topic["name"]: topic["end"] for topic in listed}
+    assert ends["process.observed"] == len(steps)
+    assert ends["complaint.received"] >= 1
+
+    doctor = akar(up.folder, "doctor", "--json")
+    assert doctor.returncode == 0, doctor.stdout
+    assert {"intake", "console", "notifier", "router-0"} <= {
+        one["name"] for one in json.loads(doctor.stdout)
+    }
+
+    started = up.pids()
+    assert len(started) >= 6
+    code, rest = up.stop(signal.SIGINT)
+    assert code == 0, (up.folder / "up.err").read_text()
+    assert rest == "", "only the one line goes to stdout"
+    assert gone(started, 10) == []
+    assert not note.exists()
+
+
+@pytest.mark.timeout(START_SECONDS + 2 * STOP_SECONDS)
+def test_a_folder_goes_on_where_it_stood(up: Up) -> None:
+    """Keys, complaints and decisions are there after SIGTERM and another start."""
+    sent = akar(up.folder, "send", "belum sampai", "--case-id", "E2E-2", "--wait", "40", "--json")
+    complaint = json.loads(sent.stdout)["complaint_id"]
+    assert up.stop(signal.SIGTERM)[0] == 0
+    with (up.folder / "again.err").open("w") as errors:
+        again = subprocess.Popen(
+            [*AKAR, "up", "--ready-json"],
+            cwd=up.folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    try:
+        assert again.stdout is not None
+        ready = json.loads(again.stdout.readline())
+        assert ready["channel_key"] == up.ready["channel_key"]
+        traced = akar(up.folder, "trace", complaint, "--json")
+        assert traced.returncode == 0, traced.stderr
+        assert "complaint.traced" in {
+            event["type"] for event in json.loads(traced.stdout)["events"]
+        }
+    finally:
+        again.terminate()
+        again.communicate(timeout=STOP_SECONDS)
+    assert again.returncode == 0
+
+
+@pytest.mark.timeout(START_SECONDS + 2 * STOP_SECONDS)
+def test_the_demo_plays_checks_and_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every complaint is decided, nearly all rightly, every webhook is signed and comes once; nothing is left."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    done = akar(
+        tmp_path, "demo", "--fast", "--orders", "60", "--json", timeout=START_SECONDS + STOP_SECONDS
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["complaints"] == 27
+    assert found["all"]["missing"] == 0
+    assert found["all"]["right"] >= 0.85 * found["complaints"], found["misses"]
+    assert found["refused_webhooks"] == []
+    assert found["repeated_webhooks"] == 0
+    assert found["post_to_webhook_ms"]["count"] > 0
+    assert {path.name for path in Path("/tmp").glob("akar-demo-*")} <= begun, (
+        "the demo leaves a folder behind"
+    )
+
+
+@pytest.mark.timeout(60)
+def test_what_cannot_start_says_why_at_once(tmp_path: Path) -> None:
+    """A company that is none: exit code 2, a sentence, no process, no folder."""
+    (tmp_path / "mine").mkdir()
+    done = akar(tmp_path, "up", "--registry", "mine")
+    assert done.returncode == 2
+    assert "company.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".akar").exists()
