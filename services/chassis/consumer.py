@@ -222,9 +222,14 @@ class PartitionReader:
             self._consumer.seek_to_beginning(partition)
             return
         self._consumer.seek(partition, offset)
-        end = self._consumer.end_offsets([partition], timeout_ms=int(CALL_SECONDS * 1000))[
-            partition
-        ]
+        try:
+            end = self._consumer.end_offsets([partition], timeout_ms=int(CALL_SECONDS * 1000))[
+                partition
+            ]
+        except KafkaError as error:
+            # The position is set all the same; a broker that has just gone away will be back with its log.
+            log.warning("cannot compare the position with the log", error=type(error).__name__)
+            return
         if offset > end:
             # The log was lost or made anew: what the caller remembers is about another one.
             log.error(

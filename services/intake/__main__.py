@@ -15,7 +15,7 @@ from services.intake.settings import IntakeSettings
 
 
 def main() -> int:
-    """Serve; 0 after a signal, 1 when it could not go on, 2 when the settings cannot be used."""
+    """Serve; 0 after a signal, 2 when the settings cannot be used, another code when it could not go on."""
     try:
         settings, akar, kafka = IntakeSettings(), AkarSettings(), KafkaSettings()
         logs.configure("intake", log_format=akar.log_format, level=akar.log_level)
