@@ -94,6 +94,8 @@ def verify(
         id_, stamp, signatures = lower[HEADER_ID], lower[HEADER_TIMESTAMP], lower[HEADER_SIGNATURE]
     except KeyError as error:
         raise InvalidSignature(f"{error.args[0]} is missing") from None
+    if not (id_.isascii() and signatures.isascii()):
+        raise InvalidSignature("a header is not ASCII")
     if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
         raise InvalidSignature(f"{HEADER_TIMESTAMP} is no epoch second")
     if abs(now.timestamp() - int(stamp)) > TOLERANCE.total_seconds():
