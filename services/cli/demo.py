@@ -189,7 +189,7 @@ def run(
         webhooks=departments.url,
         report=view.report,
     )
-    good = False
+    well = False
     view.starting()
     try:
         running = pipeline.start()
@@ -198,26 +198,26 @@ def run(
             orders=orders, seed=seed, seconds=0.0 if fast else PLAY_SECONDS
         )
         view.end(cases, refused=departments.refused, restarts=pipeline.supervisor.restarts)
-        good = bool(cases) and all(case.decisions for case in cases) and not departments.refused
+        well = bool(cases) and all(case.decisions for case in cases) and not departments.refused
         if keep:
             view.keep(running, cases)
             pipeline.supervisor.run_until_signal()
-            good = True
     except (Interrupted, KeyboardInterrupt):
+        well = True
         raise typer.Exit(130) from None
     finally:
         view.close()
         pipeline.stop()
         departments.stop()
-        if temporary is not None and good:
+        if temporary is not None and well:
             shutil.rmtree(temporary, ignore_errors=True)
         elif temporary is not None:
             view.report(f"Data and logs are kept in {temporary}")
-    if not good:
+    if not well:
         raise typer.Exit(1)
 
 
 def _let_signals_interrupt() -> None:
     """From now on a signal ends what the main thread is doing; until here it only ended the waiting."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -226,9 +226,41 @@ def test_the_demo_plays_checks_and_ends_by_itself(
     assert found["refused_webhooks"] == []
     assert found["repeated_webhooks"] == 0
     assert found["post_to_webhook_ms"]["count"] > 0
-    assert {path.name for path in Path("/tmp").glob("akar-demo-*")} <= begun, (
-        "the demo leaves a folder behind"
+    assert list(temporary.glob("akar-demo-*")) == [], "the demo leaves its folder behind"
+
+
+@pytest.mark.timeout(START_SECONDS + 2 * STOP_SECONDS)
+def test_a_demo_that_is_interrupted_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle of the play: exit code 130, no process, no folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    demo = subprocess.Popen(
+        [*AKAR, "demo", "--orders", "60"],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    assert demo.stdout is not None
+    try:
+        for line in demo.stdout:
+            if "complaints" in line:
+                break
+        (folder,) = tmp_path.glob("akar-demo-*")
+        started = [int(path.read_text()) for path in (folder / "run").glob("*.pid")]
+        assert len(started) >= 6
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate(timeout=STOP_SECONDS)
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+            demo.communicate()
+    assert demo.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert gone(started, 10) == []
+    assert not folder.exists()
 
 
 @pytest.mark.timeout(60)
