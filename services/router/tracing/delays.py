@@ -70,6 +70,8 @@ class Lateness:
     missing: tuple[Missing, ...]
     evidence: tuple[Evidence, ...]
     cancelled: bool
+    foreseen: bool
+    """The promise has not run out, but can no longer be kept by plan: ``late`` is by how much."""
 
     @property
     def charged(self) -> int:
@@ -102,7 +104,7 @@ def measure(
 class _Walk:
     """The state of one measurement; lives for one call of `measure`."""
 
-    __slots__ = ("as_of", "case", "promise", "rules", "timeline")
+    __slots__ = ("as_of", "before", "case", "promise", "rules", "timeline")
 
     def __init__(
         self, promise: PromiseRule, case: Case, timeline: Timeline, rules: Rules, as_of: int
@@ -112,6 +114,7 @@ class _Walk:
         self.timeline = timeline
         self.rules = rules
         self.as_of = as_of
+        self.before: dict[str, list[str]] = {}
 
     def measure(self, *, denied: bool) -> Lateness:
         steps, promised = self.timeline.steps, self.promise.activity
@@ -133,6 +136,11 @@ class _Walk:
             if finished_at is None and not denied:
                 known = min(known, self._horizon(self.rules.activities[promised].source))
             late = (finished_at if finished_at is not None else known) - due
+        foreseen = False
+        if due is not None and late is not None and late <= 0 and path and path[-1].charged > 0:
+            expected = self._expected(path[-1])
+            foreseen = expected is not None and expected > due
+            late = expected - due if foreseen and expected is not None else late
         silent = sorted(
             {
                 self.rules.activities[stretch.members[-1]].source
@@ -151,9 +159,24 @@ class _Walk:
             silent=tuple(silent),
             speaks_at=self._speaks_at(silent),
             missing=self._missing(path, due) if not cancelled else (),
-            evidence=self._evidence(path, late, due_event),
+            evidence=self._evidence(path, late, due_event, foreseen=foreseen),
             cancelled=cancelled,
+            foreseen=foreseen,
         )
+
+    def _expected(self, last: OwnDelay) -> int | None:
+        """Return when the promised activity would be done if all that is left keeps to its plan."""
+        if not last.unfinished:
+            return None
+        at, key = last.end, last.members[-1]
+        following = self.promise.chain[self.promise.chain.index(key) + 1 :]
+        for after in following:
+            if key in self._before(after):
+                allowance = _allowance(self.rules.activities[after], self.timeline)
+                if allowance is None:
+                    return None
+                at, key = at + allowance, after
+        return at if key == self.promise.activity else None
 
     def _promised(self) -> tuple[int | None, str | None]:
         """Return the promised time: a due date told in an event, else counted from the start."""
@@ -172,6 +195,9 @@ class _Walk:
 
     def _before(self, activity: str) -> list[str]:
         """Return what precedes an activity in this case: what was passed over is looked through."""
+        known = self.before.get(activity)
+        if known is not None:
+            return known
         found: list[str] = []
         for key in self.rules.activities[activity].after:
             step = self.timeline.steps.get(key)
@@ -180,6 +206,7 @@ class _Walk:
                 found.extend(self._before(key))
             else:
                 found.append(key)
+        self.before[activity] = found
         return found
 
     def _path(self, end: str) -> list[list[str]]:
@@ -331,6 +358,8 @@ class _Walk:
 
     def _allowed(self, members: tuple[str, ...]) -> int | None:
         """Return the allowances of a group together, None if one is not known."""
+        if len(members) == 1:
+            return _allowance(self.rules.activities[members[0]], self.timeline)
         total = 0
         for key in members:
             allowance = _allowance(self.rules.activities[key], self.timeline)
@@ -341,6 +370,8 @@ class _Walk:
 
     def _owner(self, members: tuple[str, ...]) -> str | None:
         """Return the owner of a group, None where several share an inseparable stretch."""
+        if len(members) == 1:
+            return self.rules.activities[members[0]].owner
         owners = {self.rules.activities[key].owner for key in members}
         return owners.pop() if len(owners) == 1 else None
 
@@ -366,11 +397,17 @@ class _Walk:
         return tuple(found)
 
     def _evidence(
-        self, path: tuple[OwnDelay, ...], late: int | None, due_event: str | None
+        self,
+        path: tuple[OwnDelay, ...],
+        late: int | None,
+        due_event: str | None,
+        *,
+        foreseen: bool,
     ) -> tuple[Evidence, ...]:
         found = [_finding(stretch) for stretch in path]
         if late is not None:
-            finding = Finding.PROMISE_MISSED if late > 0 else Finding.PROMISE_PENDING
+            missed = late > 0 and not foreseen
+            finding = Finding.PROMISE_MISSED if missed else Finding.PROMISE_PENDING
             if late <= 0 and self._finish(self.promise.activity) is not None:
                 finding = Finding.ON_TIME
             publisher = self.promise.publisher
@@ -396,5 +433,7 @@ def _finding(stretch: OwnDelay) -> Evidence:
 
 
 def _allowance(rule: ActivityRule, timeline: Timeline) -> int | None:
+    if not rule.allowances:
+        return rule.allowance
     by_attribute = chosen(rule.allowances, timeline.attributes)
     return by_attribute if by_attribute is not None else rule.allowance

@@ -9,6 +9,7 @@ Hazard: only facts of this trace may be said. A sentence without an event says w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from schemas.vocabulary import CauseKind, Finding
 from services.router.tracing.company import Rules
@@ -24,15 +25,19 @@ _TIMED = {CauseKind.DELAY, CauseKind.EXTERNAL, CauseKind.CUSTOMER}
 class Writer:
     """Writes one decision's sentences in one language."""
 
-    __slots__ = ("language", "months", "phrases", "rules")
+    __slots__ = ("known", "language", "months", "phrases", "rules")
 
-    def __init__(self, rules: Rules, language: str) -> None:
-        """Choose the phrases; a language without phrases is written in English."""
+    def __init__(self, rules: Rules, language: str, known: dict[int, datetime]) -> None:
+        """Choose the phrases; a language without phrases is written in English.
+
+        ``known`` keeps wall times that were already worked out, for the next language.
+        """
         self.rules = rules
+        self.known = known
         self.language = language
-        known = language if language in PHRASES else "en"
-        self.phrases = PHRASES[known]
-        self.months = MONTHS[known]
+        written = language if language in PHRASES else "en"
+        self.phrases = PHRASES[written]
+        self.months = MONTHS[written]
 
     def departments(
         self,
@@ -79,6 +84,8 @@ class Writer:
         if lateness.late > 0 and lateness.finished_at is not None:
             end = self.time(lateness.finished_at)
             text = self.phrases["customer_missed_done"].format(activity=activity, due=due, end=end)
+        elif lateness.foreseen:
+            text = self.phrases["customer_foreseen"].format(activity=activity, due=due)
         elif lateness.late > 0:
             text = self.phrases["customer_missed_open"].format(activity=activity, due=due)
         elif lateness.finished_at is None:
@@ -89,7 +96,9 @@ class Writer:
 
     def time(self, at: int) -> str:
         """Return a wall time such as ``3 Mar 14:05``."""
-        local = self.rules.local(at)
+        local = self.known.get(at)
+        if local is None:
+            local = self.known[at] = self.rules.local(at)
         return f"{local.day} {self.months[local.month - 1]} {local.hour:02}:{local.minute:02}"
 
     def span(self, duration: int) -> str:
@@ -113,6 +122,7 @@ class Writer:
             if lateness.late > 0:
                 args["late"] = self.span(lateness.late)
                 key = "missed_open" if lateness.finished_at is None else "missed_done"
+                key = "foreseen" if lateness.foreseen else key
             elif lateness.finished_at is not None:
                 args["end"] = self.time(lateness.finished_at)
                 key = "kept"
@@ -195,8 +205,9 @@ def explanations(
     """Return the sentences for colleagues and for the customer, by language."""
     colleagues: dict[str, tuple[Sentence, ...]] = {}
     customer: dict[str, tuple[str, ...]] = {}
+    known: dict[int, datetime] = {}
     for language in rules.write_in:
-        writer = Writer(rules, language)
+        writer = Writer(rules, language, known)
         colleagues[language] = writer.departments(
             found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
         )

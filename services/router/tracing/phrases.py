@@ -24,6 +24,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "days": "{0} days",
         "missed_open": "Promised by {due}; {late} later {activity} is still open.",
         "missed_done": "Promised by {due}; {activity} was done {late} later.",
+        "foreseen": "Promised by {due}; by plan, {activity} will now be about {late} later.",
         "kept": "{activity} was promised by {due} and done by {end}.",
         "running": "The promise runs until {due}; {activity} is still open.",
         "no_promise": "No promised time for {activity} is known.",
@@ -50,6 +51,8 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "those who can help now have been told.",
         "customer_missed_done": "We promised {activity} by {due}; it was done on {end}. We are sorry "
         "for the wait.",
+        "customer_foreseen": "We promised {activity} by {due}, and it may come later. We are sorry; those "
+        "who can help now have been told.",
         "customer_running": "{activity} is expected by {due}. If it is not done by then, we look into "
         "it ourselves; you need not ask again.",
         "customer_else": "Thank you for telling us. Somebody who can help is looking into it.",
@@ -60,6 +63,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "days": "{0} hari",
         "missed_open": "Dijanjikan paling lambat {due}; {late} kemudian {activity} masih berjalan.",
         "missed_done": "Dijanjikan paling lambat {due}; {activity} selesai {late} kemudian.",
+        "foreseen": "Dijanjikan paling lambat {due}; menurut rencana {activity} kini sekitar {late} kemudian.",
         "kept": "{activity} dijanjikan paling lambat {due} dan selesai {end}.",
         "running": "Janji berlaku sampai {due}; {activity} masih berjalan.",
         "no_promise": "Waktu yang dijanjikan untuk {activity} tidak diketahui.",
@@ -86,6 +90,8 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "belum selesai. Mohon maaf; pihak yang dapat membantu sudah diberi tahu.",
         "customer_missed_done": "Kami menjanjikan {activity} paling lambat {due}, dan baru selesai "
         "{end}. Mohon maaf atas penantiannya.",
+        "customer_foreseen": "Kami menjanjikan {activity} paling lambat {due}, dan mungkin lebih lama. "
+        "Mohon maaf; pihak yang dapat membantu sudah diberi tahu.",
         "customer_running": "{activity} diperkirakan selesai paling lambat {due}. Bila sampai saat itu "
         "belum, kami sendiri yang menelusuri; Anda tidak perlu bertanya lagi.",
         "customer_else": "Terima kasih sudah memberi tahu. Pihak yang dapat membantu sedang memeriksanya.",
@@ -96,6 +102,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "days": "{0} dias",
         "missed_open": "Prometido até {due}; {late} depois, {activity} continua em aberto.",
         "missed_done": "Prometido até {due}; {activity} ocorreu {late} depois.",
+        "foreseen": "Prometido até {due}; pelo plano, {activity} agora será cerca de {late} depois.",
         "kept": "{activity}: prometido até {due}, feito em {end}.",
         "running": "A promessa vale até {due}; {activity} continua em aberto.",
         "no_promise": "Não se conhece prazo prometido para {activity}.",
@@ -122,6 +129,8 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "desculpas; quem pode ajudar agora já foi avisado.",
         "customer_missed_done": "Prometemos {activity} até {due}; ocorreu em {end}. Pedimos desculpas "
         "pela espera.",
+        "customer_foreseen": "Prometemos {activity} até {due}, e pode demorar mais. Pedimos desculpas; "
+        "quem pode ajudar agora já foi avisado.",
         "customer_running": "{activity} está previsto até {due}. Se não acontecer até lá, nós mesmos "
         "verificamos; não é preciso perguntar de novo.",
         "customer_else": "Obrigado por nos contar. Quem pode ajudar já está verificando.",

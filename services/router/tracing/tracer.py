@@ -30,6 +30,9 @@ from services.router.tracing.model import (
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline, build
 
+_SKEW: Final = HOUR // 6
+"""Clocks of a channel and of a source may differ by this much (ten minutes)."""
+
 ENGINE: Final = "akar-tracing-1"
 """Changes whenever equal inputs may give another decision."""
 
@@ -43,7 +46,7 @@ def trace(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Decisio
     ``as_of`` must not lie before the complaint. Events after it are not looked at.
     """
     timeline = build(case, rules, complaint.occurred_at, as_of)
-    foreign = timeline.first is not None and timeline.first.at > complaint.occurred_at
+    foreign = timeline.first is not None and timeline.first.at > complaint.occurred_at + _SKEW
     if foreign:
         timeline = Timeline({}, {}, (), None, {}, later=True)
     scores = complaint.symptoms or (SymptomScore(rules.vague, 1.0),)

@@ -69,6 +69,20 @@ def test_before_the_promise_runs_out_nobody_is_named_and_the_time_is_told(order:
     assert again.outcome is not Outcome.WAITING
 
 
+def test_a_promise_that_can_no_longer_be_kept_is_not_waited_for(order: Order) -> None:
+    """Confirmation is 60 h over on the third day: by plan the promise is lost, so act now."""
+    order.usual(until="payment_verified")
+    assert order.complain(40).outcome is Outcome.WAITING
+    decision = order.complain(68)
+    assert decision.outcome is Outcome.ASSIGNED
+    assert decision.causes[0].department == "back-office"
+    assert decision.recovery is not None
+    assert (decision.recovery.department, decision.recovery.action) == ("back-office", "finish")
+    assert Finding.PROMISE_PENDING in {e.finding for e in decision.evidence}
+    assert "by plan" in decision.explanation["en"][0].text
+    assert decision.digest() == order.complain(68, as_of=160).digest()
+
+
 def test_delivered_in_time_after_the_complaint_ends_the_waiting(order: Order) -> None:
     """A customer who wrote early and then got the parcel in time has nobody to be told about."""
     order.usual()
