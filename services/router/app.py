@@ -66,6 +66,8 @@ class Worker:
         )
         install(self.app, wiring)
         wiring.deliver = bind(self.app, self.checkpointer, stages)
+        self._topics = [topic for stage in stages for topic in stage.topics]
+        self._partitions = kafka.partitions
 
     def unready(self) -> str | None:
         """Why the worker does no work now, or None."""
@@ -76,7 +78,7 @@ class Worker:
 
         Any failure ends the process (exit code 70).
         """
-        await self.checkpointer.start()
+        await self.checkpointer.start(self._topics, self._partitions)
         tasks = [
             asyncio.create_task(self.checkpointer.run()),
             asyncio.create_task(_beat(loop_turns)),

@@ -47,10 +47,15 @@ SOURCE: Final = "/akar/router"
 FORWARDED: Final = "akar_forwarded"
 """Header of a record that was sent on to its own partition; one that still lies wrong then is a dead letter."""
 
+MOST_EVENTS: Final = 2_000
+"""Of one case in a trace: a source that repeats itself without end must not make every trace slower than the last."""
+
 _EVENTS: Final = b"e:"
 _TRACES: Final = b"t:"
 _WATERMARKS: Final = b"w"
 _LIVES: Final = b"c:"
+_OPEN: Final = b"1"
+_FULL: Final = b"full"
 _DUE: Final = b"d"
 
 
@@ -211,6 +216,12 @@ class EvidenceStage(Stage):
                     partition, record, "conflict", "this event_id was used with other content"
                 )
             return
+        traced = store.get(_TRACES + data.case_id.encode())
+        if traced == _FULL:
+            self.dead_letter(
+                partition, record, "case_full", f"the case has {MOST_EVENTS:,} events already"
+            )
+            return
         recorded = microseconds(data.recorded_at or recorded_time(record))
         value = record.value
         if value is None:
@@ -219,7 +230,7 @@ class EvidenceStage(Stage):
             )
         store.put(group, item, mapping.event_row(recorded, value))
         self._advance_watermark(partition, data, recorded)
-        if store.get(_TRACES + data.case_id.encode()) is not None:
+        if traced is not None:
             self._trace_again(partition, data.case_id, envelope)
 
     def _advance_watermark(
@@ -256,7 +267,8 @@ class EvidenceStage(Stage):
         request = envelope.data
         group = _TRACES + request.case_id.encode()
         # The row of the group itself says that there is a complaint about this case, for the way of every event.
-        partition.store.put(group, b"", b"1")
+        if partition.store.get(group) is None:
+            partition.store.put(group, b"", _OPEN)
         answer = self._trace(partition, request, envelope.id)
         self._remember(partition, request, answer)
         self._answer(partition, answer, envelope)
@@ -279,8 +291,12 @@ class EvidenceStage(Stage):
     ) -> TraceAnsweredV1:
         events = tuple(
             mapping.event_from_row(row)
-            for _item, row in partition.store.items(_EVENTS + request.case_id.encode())
+            for _item, row in partition.store.items(
+                _EVENTS + request.case_id.encode(), most=MOST_EVENTS
+            )
         )
+        if len(events) == MOST_EVENTS:
+            partition.store.put(_TRACES + request.case_id.encode(), b"", _FULL)
         case = model.Case(request.case_id, events, dict(self._watermarks(partition)))
         # Whatever came later than the complaint is known too; the order in which they came makes no difference.
         as_of = max(

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import structlog
 
 from services.chassis import metrics
+from services.chassis.errors import ConfigurationError
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
@@ -130,9 +131,22 @@ class Checkpointer:
 
     # -- life -----------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Fence the worker's own predecessor before anything is read."""
-        await self._blocking(self._transactions, self._producer.start)
+    async def start(self, topics: Iterable[str], partitions: int) -> None:
+        """Check the topics, and fence the worker's own predecessor before anything is read.
+
+        Raises:
+            ConfigurationError: a topic is missing or has another number of partitions.
+        """
+        names = [*topics, self._settings.changelog_topic]
+        try:
+            await self._blocking(
+                self._restores, self._restorer.refuse_other_counts, names, partitions
+            )
+            await self._blocking(self._transactions, self._producer.start)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in run; most often a broker that is away
+            die("start failed", error)
 
     async def run(self) -> None:
         """Make checkpoints until `finish`; never returns otherwise."""

@@ -22,6 +22,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import TOMBSTONE_RETENTION
+from services.chassis.errors import ConfigurationError
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.store import PartitionStore
 
@@ -67,6 +68,29 @@ class Restorer:
         self._group = group
         self._topic = changelog_topic
         self._wall_seconds = wall_seconds
+
+    def refuse_other_counts(self, topics: Iterable[str], partitions: int) -> None:
+        """Check that every topic has the partitions that keys are spread over.
+
+        Raises:
+            ConfigurationError: a topic is missing or has another count: records would be looked for where they are not.
+            KafkaException: the broker does not answer within 30 s.
+        """
+        consumer = self._consumer("read_committed")
+        try:
+            found = consumer.list_topics(timeout=_TIMEOUT).topics
+        finally:
+            consumer.close()
+        for name in sorted(topics):
+            count = len(found[name].partitions) if name in found else 0
+            if count == 0:
+                raise ConfigurationError(
+                    f"topic {name} is missing; create the topics first: python -m services.cli.provision"
+                )
+            if count != partitions:
+                raise ConfigurationError(
+                    f"topic {name} has {count} partitions and KAFKA_PARTITIONS is {partitions}; set it to {count}"
+                )
 
     def positions(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Where to go on reading each (topic, partition): the stable committed offset, else the earliest.

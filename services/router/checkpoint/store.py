@@ -87,23 +87,39 @@ class PartitionStore:
         value: bytes | None = self._db.get(row_key(group, item))
         return value
 
-    def items(self, group: bytes, *, below: bytes | None = None) -> list[tuple[bytes, bytes]]:
-        """All rows of a group in the order of their items, optionally only items < `below`."""
-        merged: dict[bytes, bytes | None] = dict(self._stored(group, below))
+    def items(
+        self, group: bytes, *, below: bytes | None = None, most: int | None = None
+    ) -> list[tuple[bytes, bytes]]:
+        """The rows of a group in the order of their items.
+
+        Args:
+            group: which.
+            below: only items before this one.
+            most: only so many, the first ones.
+        """
+        merged: dict[bytes, bytes | None] = dict(self._stored(group, below, most))
         for buffer in (self._frozen, self._open):
             rows = buffer.get(group)
             if rows is not None:
                 merged.update(
                     (item, value) for item, value in rows.items() if below is None or item < below
                 )
-        return sorted((item, value) for item, value in merged.items() if value is not None)
+        found = sorted((item, value) for item, value in merged.items() if value is not None)
+        return found if most is None else found[:most]
 
-    def _stored(self, group: bytes, below: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    def _stored(
+        self, group: bytes, below: bytes | None, most: int | None
+    ) -> Iterator[tuple[bytes, bytes]]:
         prefix = row_key(group, b"")
         cut = len(prefix)
         iterator = self._db.iter(ReadOptions())
         iterator.seek(prefix)
-        while iterator.valid():
+        # Rows that a buffer deletes count too here: read as many more as buffers may take away.
+        hidden = sum(len(buffer.get(group, ())) for buffer in (self._open, self._frozen))
+        left = None if most is None else most + hidden
+        while iterator.valid() and (left is None or left > 0):
+            if left is not None:
+                left -= 1
             key = iterator.key()
             if not key.startswith(prefix):
                 return

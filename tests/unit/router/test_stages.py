@@ -463,6 +463,19 @@ def test_poison_is_kept_whole(
     assert (letter.value is None) == (value is None)
 
 
+def test_a_case_without_end_stays_bounded(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that repeats itself under new ids fills the case once; what follows is put aside, not traced."""
+    monkeypatch.setattr("services.router.stages.MOST_EVENTS", 10)
+    late_packing(pipeline)
+    pipeline.complains()
+    for number in range(5):
+        pipeline.happens("delivered", 90 - number, event_id=f"again-{number}")
+
+    assert [letter.reason for letter in pipeline.dead_letters] == ["case_full"] * 3
+
+
 def test_a_record_in_the_wrong_partition_is_forwarded_once(pipeline: Pipeline) -> None:
     """It goes to its own partition and counts there; one that is wrong again is a dead letter."""
     wrong = (partition_for(GOOD.key, PARTITIONS) + 1) % PARTITIONS

@@ -131,6 +131,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert self.store.get(group, item) == merged.get((group, item))
             below = [pair for pair in expected if pair[0] < b"2"]
             assert self.store.items(group, below=b"2") == below
+            assert self.store.items(group, most=2) == expected[:2]
 
     def teardown(self) -> None:
         """Close and remove the folder."""
