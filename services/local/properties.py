@@ -63,6 +63,10 @@ logger.server.name = kafka.server
 logger.server.level = info
 logger.config.name = kafka.server.KafkaConfig
 logger.config.level = warn
+logger.topics.name = kafka.server.metadata
+logger.topics.level = warn
+logger.registration.name = kafka.server.ControllerRegistrationManager
+logger.registration.level = warn
 logger.recovery.name = kafka.log.LogManager
 logger.recovery.level = info
 """
