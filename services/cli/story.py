@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.tracing import ComplaintTracedV1
+
 LANGUAGES: Final = ("en", "id")
 """In which language explanations are shown, the first that there is."""
 
@@ -21,7 +23,7 @@ def events(story: Mapping[str, Any] | None, kind: str) -> list[dict[str, Any]]:
 
 def decisions(story: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Every decision, by revision."""
-    found = events(story, "complaint.traced")
+    found = events(story, ComplaintTracedV1.event_type)
     return sorted(found, key=lambda decision: int(decision["revision"]))
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from schemas.complaint import ComplaintReceivedV1
 from services.chassis.errors import PermanentError
 from services.cli.connection import ConsoleClient, console_address
 from services.cli.story import decisions, sentences
@@ -118,6 +119,6 @@ def bar(part: float) -> str:
 
 def _told(event: Mapping[str, Any]) -> str:
     """The customer's own words for the complaint itself, the console's sentence for everything else."""
-    if event["type"] == "complaint.received":
+    if event["type"] == ComplaintReceivedV1.event_type:
         return str(event["data"]["text"])
     return str(event.get("summary", ""))
