@@ -65,11 +65,11 @@ LATE_BUT_HERE: Final = (
 )
 
 WRONG: Final = (
-    "I ordered a {item} and got a {other} instead",
-    "wrong item in the box, this is a {other} not a {item}",
+    "I ordered the {item} and got {other} instead",
+    "wrong item in the box, {other} and not the {item} I paid for",
     "you sent me the wrong colour",
     "received the wrong size, not what I ordered",
-    "this is not my order, I bought a {item} and there is a {other} inside",
+    "this is not my order, I bought {item} and there is {other} inside",
     "got somebody else's stuff, i wanted the {item}",
 )
 
@@ -107,7 +107,7 @@ CHARGE: Final = (
     "the invoice is {amount} more than what I ordered",
     "I was charged twice for the {item}",
     "the amount on my bill is wrong, it does not match the order",
-    "why was I overcharged {amount} for a {item}",
+    "why was I overcharged {amount} for the {item}",
 )
 
 OWN: Final = (
@@ -123,7 +123,6 @@ SLANG: Final = (
     ("you", ("u", "you")),
     ("are", ("r", "are")),
     ("because", ("cuz", "bc")),
-    ("my", ("my", "me")),
     ("really", ("rly", "really")),
     ("package", ("pkg", "parcel")),
 )

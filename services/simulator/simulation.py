@@ -30,7 +30,13 @@ Row = tuple[datetime, int, str, Observed | Grievance]
 
 
 def simulate(
-    *, orders: int, seed: int, end: datetime, faulty: float = FAULTY_SHARE, tag: str = ""
+    *,
+    orders: int,
+    seed: int,
+    end: datetime,
+    faulty: float = FAULTY_SHARE,
+    tag: str = "",
+    missing: float = 0.0,
 ) -> Play:
     """Run the shop for 24 days up to `end`.
 
@@ -39,6 +45,7 @@ def simulate(
         seed: Of everything that chance decides.
         end: Aware; nothing is known or complained of after it.
         faulty: The share of orders with a planted fault, spread evenly over the kinds.
+        missing: The share of process events that no system ever sends; the truth stays as it is.
         tag: Part of every order number, so that two runs can be played into one pipeline.
 
     Returns:
@@ -54,6 +61,8 @@ def simulate(
         order = _Order(house, number, seed, fault)
         house.env.process(order.live())
     house.env.run(until=SPAN_DAYS * 86_400)
+    if missing > 0:
+        house.observed = [one for one in house.observed if not _lost(one, seed, missing)]
     return _in_order(house, end)
 
 
@@ -258,6 +267,11 @@ class _Order:
         at = self.house.at(self.env.now)
         self.house.grievances.append(Grievance(key, self.case_id, text, language, at))
         self.house.truths[key] = self.plan.truth
+
+
+def _lost(event: Observed, seed: int, share: float) -> bool:
+    """Whether this event is among those never sent; drawn per event, so that a larger share only adds to them."""
+    return random.Random(f"{seed}/lost/{event.event_id}").random() < share
 
 
 def _in_order(house: _House, end: datetime) -> Play:

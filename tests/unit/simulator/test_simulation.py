@@ -175,3 +175,15 @@ def test_what_is_posted_never_holds_the_truth(run: Play) -> None:
     """A complaint's body has the customer's words, the order and the time."""
     complaint = next(item for item in run.items if isinstance(item, Grievance))
     assert set(complaint.payload()) == {"text", "case_id", "occurred_at"}
+
+
+def test_missing_events_leave_complaints_and_truth_as_they_are() -> None:
+    """A larger share drops more, and never brings one back."""
+    whole = simulate(orders=60, seed=5, end=END)
+    some = simulate(orders=60, seed=5, end=END, missing=0.2)
+    more = simulate(orders=60, seed=5, end=END, missing=0.4)
+    ids = [{event.event_id for event in run.events} for run in (whole, some, more)]
+    assert ids[0] > ids[1] > ids[2]
+    assert 0.7 < len(ids[1]) / len(ids[0]) < 0.9
+    assert some.complaints == whole.complaints
+    assert some.truths == whole.truths
