@@ -6,10 +6,14 @@ that agree are worth more than one.  Hazard: times are epoch seconds here; only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import takewhile
+from typing import Final
 from zoneinfo import ZoneInfo
+
+HORIZON_DAYS: Final = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,10 @@ class Hours:
     shifts: Mapping[int, tuple[tuple[time, time], ...]]
     closed: frozenset[date] = field(default_factory=frozenset)
 
-    def windows(self, start: float, days: int = 60) -> list[tuple[float, float]]:
-        """The shifts that end after `start`, in epoch seconds, for the next `days` days."""
+    def windows(self, start: float) -> Iterator[tuple[float, float]]:
+        """The shifts that end after `start`, in epoch seconds and in order, for two months."""
         day = datetime.fromtimestamp(start, self.zone).date() - timedelta(days=1)
-        found = []
-        for offset in range(days + 2):
+        for offset in range(HORIZON_DAYS):
             today = day + timedelta(days=offset)
             if today in self.closed:
                 continue
@@ -34,8 +37,7 @@ class Hours:
                 last = today + timedelta(days=1) if closes == time(0) else today
                 end = datetime.combine(last, closes, self.zone).timestamp()
                 if end > start:
-                    found.append((max(begin, start), end))
-        return found
+                    yield max(begin, start), end
 
     def after(self, start: float, worked: float) -> float:
         """The instant at which `worked` seconds of work, begun at `start`, are done.
@@ -51,10 +53,6 @@ class Hours:
         raise ValueError("nobody works in the next two months")
 
     def between(self, start: float, end: float) -> float:
-        """Seconds worked from `start` to `end`; 0 when `end` is not later."""
-        days = max(1, int((end - start) // 86_400) + 2)
-        return sum(
-            max(0.0, min(close, end) - begin)
-            for begin, close in self.windows(start, days)
-            if begin < end
-        )
+        """Seconds worked from `start` to `end`, which lies within two months; 0 when it is not later."""
+        windows = takewhile(lambda window: window[0] < end, self.windows(start))
+        return sum(min(close, end) - begin for begin, close in windows)
