@@ -6,24 +6,20 @@ every service; the hazard is that an attribute added here is a promise to every 
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, ClassVar, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 
 def rfc3339(value: datetime) -> str:
     """Write an aware time as RFC 3339 in UTC, to the microsecond when it has any, ending in `Z`."""
-    from datetime import UTC
-
     text = value.astimezone(UTC).isoformat()
     return text.removesuffix("+00:00") + "Z"
 
 
 def to_utc(value: datetime) -> datetime:
     """The same instant in UTC."""
-    from datetime import UTC
-
     return value.astimezone(UTC)
 
 
@@ -71,25 +67,26 @@ class Contract(BaseModel):
 D = TypeVar("D", bound=Contract, covariant=True)
 
 
-class Envelope(BaseModel, Generic[D]):
-    """One event: CloudEvents attributes and its data."""
+class Envelope(NamedTuple, Generic[D]):
+    """One event: CloudEvents attributes and its data.
 
-    model_config = ConfigDict(frozen=True)
+    A tuple and not a model: the codec makes one for every record that passes, and has checked what is in it.
+    """
 
-    id: Identifier
+    id: str
     """Unique for `source`; derived from what the event is about wherever a repeat must be recognised."""
     source: str
     """Which service, or which company system, says so: `/akar/intake`, `/warehouse`."""
     type: str
-    subject: Identifier
+    subject: str
     """The key of the record: a complaint or a case."""
-    time: Timestamp
-    """When it happened (not when it was written)."""
+    time: datetime
+    """When it happened (not when it was written); aware, UTC."""
     dataschema: str
+    data: D
     correlationid: str | None = None
     """The complaint this belongs to; absent for process events."""
     causationid: str | None = None
     """The id of the event that led to this one."""
     traceparent: str | None = None
     """W3C trace context, passed on unchanged."""
-    data: D
