@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ import uvicorn
 from bench.cluster import Cluster
 from bench.throughput import DEPARTMENTS, ROOT
 from schemas import topics
+from services.local.kafka import EmbeddedKafka
 
 WARM_UP_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 20.0
@@ -60,8 +61,8 @@ class Timing:
     sent: int
     told: int
     """Complaints that reached a webhook."""
-    cpu: float
-    """CPU seconds per 1,000 complaints, all processes but the broker."""
+    cpu: dict[str, float]
+    """Process -> CPU milliseconds per complaint; `broker` is the broker's."""
 
 
 class Webhooks:
@@ -71,7 +72,9 @@ class Webhooks:
         self.first: dict[str, float] = {}
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(self._app, log_level="error", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            self._app, interface="asgi3", log_level="error", access_log=False, lifespan="off"
+        )
         self._server = uvicorn.Server(config)
         # Ours is the main program: signals are not this server's.
         self._server.capture_signals = _no_signals  # type: ignore[method-assign]
@@ -111,7 +114,7 @@ class Target:
 
     url: str
     headers: dict[str, str]
-    processes: list[psutil.Process]
+    processes: dict[str, psutil.Process]
     prepare: Callable[[list[str]], Awaitable[None]]
     """Is told the case ids before any complaint about them is sent."""
 
@@ -138,7 +141,7 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
         before = _cpu(target.processes)
         shots = await _send(client, target, counted, load.per_second)
         await _settled(shots, webhooks)
-        cpu = _cpu(target.processes) - before
+        after = _cpu(target.processes)
     if shots.refused:
         raise RuntimeError(f"{name}: {shots.refused} posts were refused")
     times = sorted(
@@ -156,7 +159,7 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
         ack_p99=_quantile(sorted(shots.acks), 0.99),
         sent=len(counted),
         told=len(times),
-        cpu=1e3 * cpu / len(counted),
+        cpu={name: 1e3 * (after[name] - before[name]) / len(counted) for name in after},
     )
 
 
@@ -200,12 +203,19 @@ def _quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def _cpu(processes: list[psutil.Process]) -> float:
-    total = 0.0
-    for process in processes:
+def _cpu(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    found = {}
+    for name, process in processes.items():
         times = process.cpu_times()
-        total += times.user + times.system
-    return total
+        found[name] = times.user + times.system
+    return found
+
+
+def _name(process: psutil.Process) -> str:
+    """`router`, `intake` … of a process that runs a module of ours."""
+    parts = process.cmdline()
+    module = parts[parts.index("-m") + 1] if "-m" in parts else parts[0].rpartition("/")[2]
+    return " ".join([module.removeprefix("services."), *(p for p in parts[-1:] if p == "ticker")])
 
 
 # -- contenders --------------------------------------------------------------------------------
@@ -213,7 +223,7 @@ def _cpu(processes: list[psutil.Process]) -> float:
 
 @asynccontextmanager
 async def akar(
-    cluster: Cluster, webhooks: Webhooks, folder: Path, tree: Path = ROOT
+    cluster: Cluster, broker: psutil.Process, webhooks: Webhooks, folder: Path, tree: Path
 ) -> AsyncIterator[Target]:
     """The whole pipeline, as `akar up` starts it, on the bench's broker."""
     env = {
@@ -254,7 +264,8 @@ async def akar(
             # The router is to have them before the first complaint comes.
             await asyncio.sleep(1.5)
 
-        processes = [parent, *parent.children(recursive=True)]
+        processes = {_name(each): each for each in (parent, *parent.children(recursive=True))}
+        processes["broker"] = broker
         yield Target(f"{ready['intake']}/v1/complaints", headers, processes, prepare)
     finally:
         if child.returncode is None:
@@ -291,7 +302,9 @@ def _late_packing(case_id: str) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def bare(cluster: Cluster, webhooks: Webhooks, folder: Path) -> AsyncIterator[Target]:
+async def bare(
+    cluster: Cluster, broker: psutil.Process, webhooks: Webhooks, folder: Path
+) -> AsyncIterator[Target]:
     """One handler and one sender, with nothing between them but the topic."""
     kafka = cluster.prepare("latency-bare-", DEPARTMENTS)
     env = {
@@ -318,7 +331,11 @@ async def bare(cluster: Cluster, webhooks: Webhooks, folder: Path) -> AsyncItera
         async def prepare(_cases: list[str]) -> None:
             return
 
-        processes = [psutil.Process(child.pid) for child in children]
+        processes = {
+            "handler": psutil.Process(children[0].pid),
+            "sender": psutil.Process(children[1].pid),
+            "broker": broker,
+        }
         yield Target(f"http://127.0.0.1:{port}", {}, processes, prepare)
     finally:
         for child in children:
@@ -328,21 +345,26 @@ async def bare(cluster: Cluster, webhooks: Webhooks, folder: Path) -> AsyncItera
 
 
 async def run(
-    cluster: Cluster, load: Load, folder: Path, report: Callable[[str], None], tree: Path = ROOT
+    kafka: EmbeddedKafka, load: Load, folder: Path, report: Callable[[str], None], tree: Path = ROOT
 ) -> dict[str, list[Timing]]:
     """Measure both, in turn, both running all the time."""
+    cluster, broker = Cluster(kafka.bootstrap), psutil.Process(kafka.pid)
     webhooks = Webhooks()
     webhooks.start()
     found: dict[str, list[Timing]] = {"akar": [], "bare": []}
     try:
         async with (
-            akar(cluster, webhooks, folder, tree) as ours,
-            bare(cluster, webhooks, folder) as theirs,
+            akar(cluster, broker, webhooks, folder, tree) as ours,
+            bare(cluster, broker, webhooks, folder) as theirs,
         ):
             for number in range(load.rounds):
                 for name, target in (("akar", ours), ("bare", theirs)):
-                    report(f"latency, round {number + 1} of {load.rounds}: {name}")
-                    found[name].append(await measure(target, load, webhooks, f"{name}-{number}"))
+                    timing = await measure(target, load, webhooks, f"{name}-{number}")
+                    found[name].append(timing)
+                    report(
+                        f"round {number + 1} of {load.rounds}: {name} p50 {timing.p50:,.0f} ms, "
+                        f"p99 {timing.p99:,.0f} ms (load {os.getloadavg()[0]:.1f})"
+                    )
     finally:
         await webhooks.stop()
     return found

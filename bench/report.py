@@ -115,7 +115,16 @@ class Results:
 
 
 def _medians(rows: Sequence[Any]) -> dict[str, float]:
-    return {name: statistics.median(getattr(row, name) for row in rows) for name in asdict(rows[0])}
+    medians = {}
+    for name, value in asdict(rows[0]).items():
+        if isinstance(value, dict):
+            for part in value:
+                medians[f"{name} {part}"] = statistics.median(
+                    getattr(row, name)[part] for row in rows
+                )
+        else:
+            medians[name] = statistics.median(getattr(row, name) for row in rows)
+    return medians
 
 
 def show(results: Results, console: Console) -> None:
@@ -182,9 +191,9 @@ def _show_latency(results: Results, console: Console) -> None:
         title=f"POST → webhook at {about['per_second']:g}/s for {about['seconds']:g} s, median of {about['latency_rounds']}, ms"
     )
     table.add_column("contender")
-    for column in ("p50", "p99", "most", "POST → 202 p50", "p99", "told / sent", "CPU s / 1,000"):
+    for column in ("p50", "p99", "most", "202 p50", "202 p99", "told / sent"):
         table.add_column(column, justify="right")
-    titles = {"akar": "Akar, the whole pipeline", "bare": "bare client loop, nothing decided"}
+    titles = {"akar": "Akar, the whole pipeline", "bare": "bare client loop"}
     for name, timings in results.latency.items():
         if timings:
             median = _medians(timings)
@@ -192,9 +201,19 @@ def _show_latency(results: Results, console: Console) -> None:
                 titles[name],
                 *(f"{median[each]:,.0f}" for each in ("p50", "p99", "most", "ack_p50", "ack_p99")),
                 f"{sum(each.told for each in timings)} / {sum(each.sent for each in timings)}",
-                f"{median['cpu']:.1f}",
             )
     console.print(table)
+    for name, timings in results.latency.items():
+        if timings:
+            each = {
+                key.removeprefix("cpu "): value
+                for key, value in _medians(timings).items()
+                if key.startswith("cpu ")
+            }
+            parts = ", ".join(f"{process} {spent:.1f}" for process, spent in sorted(each.items()))
+            console.print(
+                f"CPU ms per complaint, {titles[name]}: {sum(each.values()):.1f} ({parts})"
+            )
 
 
 # -- the picture ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the arguments say."""
     options = _options(arguments)
     console = Console(stderr=options.json)
+    # Ended from outside, it still ends what it started and removes what it wrote.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     records.verify()
     names = _contenders(options, console)
@@ -52,13 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     broker = EmbeddedKafka(folder / "kafka").start()
     failed: list[str] = []
     try:
-        cluster = Cluster(broker.bootstrap)
         if "process-events" in options.rows:
             failed += _throughput(plan, names, broker, folder, results, report=console.log)
         if "latency" in options.rows:
             try:
                 results.latency = asyncio.run(
-                    latency.run(cluster, load, folder, console.log, plan.tree)
+                    latency.run(broker, load, folder, console.log, plan.tree)
                 )
             except RuntimeError as error:
                 console.log(f"latency: {error}", markup=False)
