@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from services.chassis.clients import close_quietly, make_admin, make_consumer
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import BrokerUnavailable
 from services.chassis.logs import get_logger
-from services.chassis.probe import admin_client
 from services.chassis.records import Place, Received
 from services.chassis.settings import KafkaSettings
 
@@ -71,9 +71,10 @@ class PartitionReader:
         """
         if self._consumer is None:
             try:
-                self._consumer = KafkaConsumer(
-                    **self._settings.for_kafka_python(),
-                    client_id=self._name,
+                self._consumer = make_consumer(
+                    self._settings,
+                    name=self._name,
+                    seconds=CALL_SECONDS,
                     group_id=None,
                     enable_auto_commit=False,
                     isolation_level="read_committed",
@@ -82,10 +83,7 @@ class PartitionReader:
                     max_poll_records=self._max_records,
                     fetch_max_wait_ms=200,
                     request_timeout_ms=int(CALL_SECONDS * 1000),
-                    reconnect_backoff_max_ms=1000,
                     metadata_max_age_ms=30_000,
-                    bootstrap_timeout_ms=int(CALL_SECONDS * 1000),
-                    metrics_enabled=False,
                 )
             except (KafkaError, OSError) as error:
                 raise BrokerUnavailable(str(error) or type(error).__name__) from error
@@ -95,8 +93,7 @@ class PartitionReader:
     def close(self) -> None:
         """Give up the connections."""
         for client in (self._consumer, self._admin):
-            if client is not None:
-                client.close()
+            close_quietly(client)
         self._consumer = self._admin = None
 
     def __enter__(self) -> Self:
@@ -188,7 +185,7 @@ class PartitionReader:
         self._refresh_at = self._clock.monotonic() + self._refresh
         try:
             if self._admin is None:
-                self._admin = admin_client(
+                self._admin = make_admin(
                     self._settings, name=f"{self._name}-topics", seconds=CALL_SECONDS
                 )
             described = self._admin.describe_topics(

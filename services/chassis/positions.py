@@ -13,8 +13,8 @@ from typing import Any
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from services.chassis.clients import close_quietly, make_admin
 from services.chassis.errors import BrokerUnavailable
-from services.chassis.probe import admin_client
 from services.chassis.settings import KafkaSettings
 
 
@@ -40,11 +40,11 @@ def reaches(
         BrokerUnavailable: The cluster does not answer within about `seconds` a call.
     """
     try:
-        admin = admin_client(settings, name="positions", seconds=seconds)
+        admin = make_admin(settings, name="positions", seconds=seconds)
         try:
             return _reaches(admin, list(topics))
         finally:
-            admin.close()
+            close_quietly(admin)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(str(error) or type(error).__name__) from error
 

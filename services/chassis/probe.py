@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from services.chassis.clients import close_quietly, make_admin
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.settings import KafkaSettings
 
@@ -71,14 +71,14 @@ class BrokerProbe:
         while not self._stop.is_set():
             try:
                 if admin is None:
-                    admin = admin_client(self._settings, name=self._name, seconds=3.0)
+                    admin = make_admin(self._settings, name=self._name, seconds=3.0)
                 self._learn(admin.describe_topics(self._topics))
             except (KafkaError, OSError) as error:
                 self._problem = str(error) or type(error).__name__
-                _close(admin)
+                close_quietly(admin)
                 admin = None
             self._stop.wait(self._every if self.seconds_since_ok < self._every + 1 else 1.0)
-        _close(admin)
+        close_quietly(admin)
 
     def _learn(self, described: list[dict[str, Any]]) -> None:
         missing = sorted(str(topic["name"]) for topic in described if topic["error_code"] != 0)
@@ -88,28 +88,3 @@ class BrokerProbe:
             )
         else:
             self._last_ok = self._clock.monotonic()
-
-
-def admin_client(settings: KafkaSettings, *, name: str, seconds: float) -> Any:
-    """An admin client whose every call ends within about `seconds`.
-
-    Raises:
-        KafkaError: The cluster does not answer.
-    """
-    milliseconds = int(seconds * 1000)
-    return KafkaAdminClient(
-        **settings.for_kafka_python(),
-        client_id=name,
-        request_timeout_ms=milliseconds,
-        bootstrap_timeout_ms=milliseconds,
-        reconnect_backoff_max_ms=1000,
-    )
-
-
-def _close(admin: Any) -> None:
-    if admin is not None:
-        try:
-            admin.close()
-        except (KafkaError, OSError):
-            # It was unreachable; there is nothing to give back.
-            return

@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
-from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.chassis import metrics
+from services.chassis.clients import close_producer, make_producer
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import BrokerUnavailable, Overloaded, PermanentError
 from services.chassis.logs import get_logger
@@ -285,21 +285,18 @@ class EventPublisher:
 
     def _connect(self) -> Any:
         try:
-            return KafkaProducer(
-                **self._settings.for_kafka_python(),
-                client_id=self._name,
+            return make_producer(
+                self._settings,
+                name=self._name,
+                seconds=BOOTSTRAP_SECONDS,
                 acks="all",
                 enable_idempotence=True,
                 allow_auto_create_topics=False,
                 linger_ms=self._linger_ms,
-                # A broker that was killed is found again within a second of its return (F3), and one that does not
-                # answer is given up early enough for another try within a client's patience.
-                reconnect_backoff_max_ms=1000,
+                # A broker that does not answer is given up early enough for another try within a caller's patience.
                 request_timeout_ms=5000,
                 delivery_timeout_ms=10_000,
                 max_block_ms=int(METADATA_SECONDS * 1000),
-                bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS * 1000),
-                metrics_enabled=False,
             )
         except (KafkaError, OSError) as error:
             log.warning("kafka is not reachable", error=str(error))
@@ -413,13 +410,7 @@ class EventPublisher:
             delivery.tell(BrokerUnavailable(reason))
 
     def _discard(self, producer: Any) -> None:
-        # `close` waits for every open batch in turn and, on a time-out, raises before it has stopped its own thread;
-        # forcing the sender first fails what is open at once.  There is no public way to do that (kafka-python 3.0).
-        producer._sender.force_close()  # noqa: SLF001
-        try:
-            producer.close(timeout=2)
-        except KafkaTimeoutError as error:
-            log.warning("kafka client did not close in time", error=str(error))
+        close_producer(producer, seconds=2)
         with self._changed:
             left = list(self._open.values())
             self._open.clear()

@@ -15,10 +15,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.topics import topics_for
+from services.chassis.clients import close_quietly, make_admin
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import BrokerUnavailable, ConfigurationError
 from services.chassis.logs import get_logger
-from services.chassis.probe import admin_client
 from services.chassis.settings import KafkaSettings
 
 CALL_SECONDS: Final = 10.0
@@ -101,13 +101,13 @@ def provision(
     ends = timer.monotonic() + patience_seconds
     while True:
         try:
-            admin = admin_client(
+            admin = make_admin(
                 settings, name="provision", seconds=min(CALL_SECONDS, patience_seconds)
             )
             try:
                 return _ensure(admin, wanted)
             finally:
-                admin.close()
+                close_quietly(admin)
         except (KafkaError, OSError) as error:
             if timer.monotonic() >= ends:
                 detail = f"no answer from {settings.bootstrap_servers} in {patience_seconds:g} s ({error})"
@@ -122,11 +122,11 @@ def check(settings: KafkaSettings, departments: Iterable[str]) -> list[Drift]:
         BrokerUnavailable: The cluster does not answer.
     """
     try:
-        admin = admin_client(settings, name="provision-check", seconds=CALL_SECONDS)
+        admin = make_admin(settings, name="provision-check", seconds=CALL_SECONDS)
         try:
             return _differences(admin, plan(settings, departments))
         finally:
-            admin.close()
+            close_quietly(admin)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(str(error) or type(error).__name__) from error
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 
+from services.chassis.clients import close_producer, make_consumer, make_producer
 from services.chassis.errors import AkarError, BrokerUnavailable
 from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
@@ -57,9 +58,10 @@ class TransactionalPublisher:
         """
         self.close()
         try:
-            self._producer = KafkaProducer(
-                **self._settings.for_kafka_python(),
-                client_id=self._id,
+            self._producer = make_producer(
+                self._settings,
+                name=self._id,
+                seconds=OPEN_SECONDS,
                 transactional_id=self._id,
                 transaction_timeout_ms=int(TRANSACTION_SECONDS * 1000),
                 enable_idempotence=True,
@@ -71,9 +73,6 @@ class TransactionalPublisher:
                 max_block_ms=int(OPEN_SECONDS * 1000),
                 request_timeout_ms=5000,
                 delivery_timeout_ms=int(TRANSACTION_SECONDS * 1000),
-                reconnect_backoff_max_ms=1000,
-                bootstrap_timeout_ms=int(OPEN_SECONDS * 1000),
-                metrics_enabled=False,
             )
             self._producer.init_transactions()
             return self._committed()
@@ -115,16 +114,13 @@ class TransactionalPublisher:
         """Give the connections up; a transaction under way is left to `open` or to the broker's time limit."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            try:
-                producer.close(timeout=1)
-            except (KafkaError, OSError):
-                # Unreachable: there is nothing to give back.
-                return
+            close_producer(producer, seconds=1)
 
     def _committed(self) -> int:
-        consumer = KafkaConsumer(
-            **self._settings.for_kafka_python(),
-            client_id=f"{self._id}-position",
+        consumer = make_consumer(
+            self._settings,
+            name=f"{self._id}-position",
+            seconds=OPEN_SECONDS,
             group_id=self._id,
             enable_auto_commit=False,
             # Makes the broker answer only when no transaction about this group is open.
@@ -132,8 +128,6 @@ class TransactionalPublisher:
             request_timeout_ms=5000,
             session_timeout_ms=4000,
             heartbeat_interval_ms=1000,
-            bootstrap_timeout_ms=int(OPEN_SECONDS * 1000),
-            metrics_enabled=False,
         )
         try:
             found = consumer.committed(self._anchor, timeout_ms=int(OPEN_SECONDS * 1000))
