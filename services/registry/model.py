@@ -181,8 +181,8 @@ class Symptom(_Table):
     denies: list[Slug] = []
     """Activities that the customer's words say are not done."""
     denial: Probability = 0.8
-    """How likely the owner is the cause when an event says that a denied activity is done; from
-    0.6 on the denial goes before lateness."""
+    """How likely the owner is the cause when an event says that a denied activity is done: from
+    0.6 on it goes before lateness, below it names nobody."""
     presumes: Slug | None = None
     """Only possible once this activity is done; until then the words are about waiting."""
     remedy: Slug

@@ -23,7 +23,7 @@ from services.router.tracing.model import PARTS, Cause, Evidence, SymptomScore
 from services.router.tracing.timeline import Timeline
 
 DENIAL_FIRST: Final = 0.6
-"""From this likelihood on, a contradicted completion is judged before lateness is."""
+"""From this likelihood on, a contradicted completion is a cause, judged before lateness is."""
 VAGUE_FAULT: Final = 0.7
 """A complaint that names nothing is about a fault of its case with this much of its likelihood."""
 
@@ -98,7 +98,8 @@ def _support(
         timed, unknown = _timed(lateness, rules)
         timed, weights = _explained(timed, weights)
     if denied and not timed:
-        weights.extend(denied)
+        # A weak denial is worth telling, and too little to name anybody.
+        weights.extend(denied if denial_first else ())
         evidence.extend(
             Evidence(
                 w.events[0] if w.events else None, w.activity, Finding.CONTRADICTION, w.department
