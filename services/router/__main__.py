@@ -24,7 +24,9 @@ from services.router.checkpoint.faults import arm
 from services.router.checkpoint.versions import refuse_untested
 from services.router.rules import rules_from
 from services.router.settings import RouterSettings
-from services.router.stages import Company, EvidenceStage, LifecycleStage
+from services.router.stages.base import Company
+from services.router.stages.evidence import EvidenceStage
+from services.router.stages.lifecycle import LifecycleStage
 
 log = structlog.get_logger(__name__)
 

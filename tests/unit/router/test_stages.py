@@ -26,13 +26,9 @@ from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.rules import rules_from
-from services.router.stages import (
-    FORWARDED,
-    Company,
-    EvidenceStage,
-    LifecycleStage,
-    keyed,
-)
+from services.router.stages.base import FORWARDED, Company, keyed
+from services.router.stages.evidence import EvidenceStage
+from services.router.stages.lifecycle import LifecycleStage
 
 PARTITIONS = 4
 NOW = datetime(2026, 3, 20, 5, 0, tzinfo=UTC)
@@ -467,7 +463,7 @@ def test_a_case_without_end_stays_bounded(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A source that repeats itself under new ids fills the case once; what follows is put aside, not traced."""
-    monkeypatch.setattr("services.router.stages.MOST_EVENTS", 10)
+    monkeypatch.setattr("services.router.stages.evidence.MOST_EVENTS", 10)
     late_packing(pipeline)
     pipeline.complains()
     for number in range(5):

@@ -1,0 +1,168 @@
+"""What both stages share: decoding a record, putting it aside, sending it on, sending something new.
+
+`handle` awaits nothing: its effects and the record's offset fall into one checkpoint.  A record that breaks its contract goes
+to the dead-letter topic in the same transaction; a record in the wrong partition is forwarded to the right one.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from schemas import codec, topics
+from schemas.dead_letter import DeadLetterV1
+from schemas.envelope import Contract, Envelope
+from services.chassis import ids, metrics
+from services.chassis.clock import from_microseconds
+from services.chassis.partitioner import partition_for
+from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.transactions import Output
+from services.router.tracing.company import Rules
+
+SOURCE: Final = "/akar/router"
+FORWARDED: Final = "akar_forwarded"
+"""Header of a record that was sent on to its own partition; one that still lies wrong then is a dead letter."""
+
+
+class Record(Protocol):
+    """What a stage reads of a consumed record (aiokafka's `ConsumerRecord`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Iterable[tuple[str, bytes | None]]
+    timestamp: int
+    """Milliseconds: when the record was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What the stages need of the registry, compiled once."""
+
+    rules: Rules
+    departments: frozenset[str]
+    floor_parts: int
+
+
+class Stage:
+    """What both stages share: decoding, dead letters, forwarding, sending.
+
+    Args:
+        company: the active registry.
+        physical: gives the name on the cluster of a topic of `schemas.topics`.
+        partitions: how many each keyed topic has.
+    """
+
+    def __init__(
+        self, company: Company, *, physical: Callable[[str], str], partitions: int
+    ) -> None:
+        self._company = company
+        self._physical = physical
+        self._partitions = partitions
+        self._dlq = physical(topics.ROUTER_DLQ.name)
+        self._handlers: dict[str, tuple[topics.Topic, Callable[..., None]]] = {}
+        for topic, handler in self.bindings():
+            self._handlers[physical(topic.name)] = (topic, handler)
+
+    def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
+        """The topics that this stage reads, each with its handler."""
+        raise NotImplementedError
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Physical names of the topics that this stage reads."""
+        return tuple(self._handlers)
+
+    def handle(self, partition: Partition, record: Record) -> None:
+        """Take one record; never raises for what is in it."""
+        topic, handler = self._handlers[record.topic]
+        key = record.key
+        if (
+            key is not None
+            and topic is not topics.CLOCK_TICK
+            and partition_for(key, self._partitions) != record.partition
+        ):
+            self._forward(partition, record)
+            return
+        try:
+            envelope: Envelope[Any] = codec.decode(
+                topic.contracts, key=key, value=record.value, headers=record.headers
+            )
+            handler(partition, record, envelope)
+        except codec.ContractViolation as violation:
+            self.dead_letter(partition, record, violation.code, str(violation))
+
+    def _forward(self, partition: Partition, record: Record) -> None:
+        headers: list[tuple[str, str | bytes | None]] = list(record.headers)
+        if any(name == FORWARDED for name, _value in headers):
+            self.dead_letter(partition, record, "wrong_partition", "was forwarded once already")
+            return
+        metrics.ROUTER_FORWARDED.labels(record.topic).inc()
+        headers.append((FORWARDED, f"{record.partition}:{record.offset}".encode()))
+        partition.emit(Output(record.topic, record.key, record.value, headers))
+
+    def dead_letter(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
+        """Keep a record that cannot be processed, whole."""
+        origin = f"{record.topic}:{record.partition}:{record.offset}"
+        failed_at = recorded_time(record)
+        letter = DeadLetterV1(
+            origin=origin,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=_base64(record.key),
+            value=_base64(record.value),
+            headers=tuple((name, _base64(value)) for name, value in record.headers),
+            service=topics.Party.ROUTER.value,
+            reason=reason,
+            detail=detail[:500],
+            failed_at=failed_at,
+        )
+        metrics.DEAD_LETTERS.labels(topics.Party.ROUTER.value, reason).inc()
+        self.send(
+            partition, self._dlq, letter, event_id=ids.event_id("dead-letter", origin), at=failed_at
+        )
+
+    def send(
+        self,
+        partition: Partition,
+        topic: str,
+        data: Contract,
+        *,
+        event_id: str,
+        at: datetime,
+        complaint: str | None = None,
+        cause: Envelope[Any] | None = None,
+    ) -> None:
+        """Write one event into the record's transaction."""
+        encoded = codec.encode(
+            codec.wrap(
+                data,
+                id=event_id,
+                source=SOURCE,
+                time=at,
+                correlationid=complaint,
+                causationid=None if cause is None else cause.id,
+                traceparent=None if cause is None else cause.traceparent,
+            )
+        )
+        partition.emit(Output(topic, encoded.key, encoded.value, list(encoded.headers)))
+
+
+def recorded_time(record: Record) -> datetime:
+    """When the record was written to Kafka."""
+    return from_microseconds(record.timestamp * 1000)
+
+
+def keyed(stages: Iterable[Stage]) -> Mapping[str, Stage]:
+    """Physical topic -> the stage that reads it."""
+    return {topic: stage for stage in stages for topic in stage.topics}
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()

@@ -1,0 +1,177 @@
+"""The evidence stage, keyed by case: keeps each case's events, answers trace requests, announces material changes.
+
+Rows: one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), the sources'
+watermarks of this partition (`w`).  An event of a case that nobody complained about costs two look-ups and one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from schemas import codec, topics
+from schemas.envelope import Envelope
+from schemas.process import ProcessObservedV1
+from schemas.tracing import TraceAnsweredV1, TraceRequestedV1
+from services.chassis import ids, metrics
+from services.chassis.clock import microseconds
+from services.router import mapping
+from services.router.checkpoint.checkpointer import Partition
+from services.router.stages.base import Company, Record, Stage, recorded_time
+from services.router.tracing import model, tracer
+
+MOST_EVENTS: Final = 2_000
+"""Of one case in a trace: a source that repeats itself without end must not make every trace slower than the last."""
+
+_EVENTS: Final = b"e:"
+_TRACES: Final = b"t:"
+_WATERMARKS: Final = b"w"
+_OPEN: Final = b"1"
+_FULL: Final = b"full"
+
+
+class EvidenceStage(Stage):
+    """Keyed by case: keeps each case's events, answers trace requests, announces material changes."""
+
+    def __init__(
+        self, company: Company, *, physical: Callable[[str], str], partitions: int
+    ) -> None:
+        super().__init__(company, physical=physical, partitions=partitions)
+        self._answered = physical(topics.TRACE_ANSWERED.name)
+
+    def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
+        """Process events and questions."""
+        return (
+            (topics.PROCESS_OBSERVED, self._observed),
+            (topics.TRACE_REQUESTED, self._requested),
+        )
+
+    def _observed(
+        self, partition: Partition, record: Record, envelope: Envelope[ProcessObservedV1]
+    ) -> None:
+        data = envelope.data
+        store = partition.store
+        group = _EVENTS + data.case_id.encode()
+        item = data.event_id.encode()
+        known = store.get(group, item)
+        if known is not None:
+            if not mapping.same_event(known, data):
+                self.dead_letter(
+                    partition, record, "conflict", "this event_id was used with other content"
+                )
+            return
+        traced = store.get(_TRACES + data.case_id.encode())
+        if traced == _FULL:
+            self.dead_letter(
+                partition, record, "case_full", f"the case has {MOST_EVENTS:,} events already"
+            )
+            return
+        recorded = microseconds(data.recorded_at or recorded_time(record))
+        value = record.value
+        if value is None:
+            raise codec.ContractViolation(
+                "missing_value", "", "a tombstone is no event of this topic"
+            )
+        store.put(group, item, mapping.event_row(recorded, value))
+        self._advance_watermark(partition, data, recorded)
+        if traced is not None:
+            self._trace_again(partition, data.case_id, envelope)
+
+    def _advance_watermark(
+        self, partition: Partition, data: ProcessObservedV1, recorded: int
+    ) -> None:
+        source = data.source
+        if source is None:
+            rule = self._company.rules.activities.get(data.activity)
+            if rule is None:
+                return
+            source = rule.source
+        # A clock that is ahead must not make its source look as if it had spoken about the future.
+        at = min(microseconds(data.at), recorded)
+        marks = self._watermarks(partition)
+        if at > marks.get(source, 0):
+            marks[source] = at
+            partition.store.put(_WATERMARKS, source.encode(), str(at).encode())
+
+    def _watermarks(self, partition: Partition) -> dict[str, int]:
+        marks: dict[str, int] | None = partition.memory.get("watermarks")
+        if marks is None:
+            marks = {
+                item.decode(): int(value) for item, value in partition.store.items(_WATERMARKS)
+            }
+            partition.memory["watermarks"] = marks
+        return marks
+
+    def _requested(
+        self,
+        partition: Partition,
+        record: Record,  # noqa: ARG002 - all handlers are called alike
+        envelope: Envelope[TraceRequestedV1],
+    ) -> None:
+        request = envelope.data
+        group = _TRACES + request.case_id.encode()
+        # The row of the group itself says that there is a complaint about this case, for the way of every event.
+        if partition.store.get(group) is None:
+            partition.store.put(group, b"", _OPEN)
+        answer = self._trace(partition, request, envelope.id)
+        self._remember(partition, request, answer)
+        self._answer(partition, answer, envelope)
+
+    def _trace_again(
+        self, partition: Partition, case_id: str, envelope: Envelope[ProcessObservedV1]
+    ) -> None:
+        for item, row in partition.store.items(_TRACES + case_id.encode()):
+            if not item:
+                continue
+            material, _, stored = row.partition(b"\n")
+            request = TraceRequestedV1.model_validate_json(stored)
+            answer = self._trace(partition, request, envelope.id)
+            if answer.material.encode() != material:
+                self._remember(partition, request, answer)
+                self._answer(partition, answer, envelope)
+
+    def _trace(
+        self, partition: Partition, request: TraceRequestedV1, trigger: str
+    ) -> TraceAnsweredV1:
+        events = tuple(
+            mapping.event_from_row(row)
+            for _item, row in partition.store.items(
+                _EVENTS + request.case_id.encode(), most=MOST_EVENTS
+            )
+        )
+        if len(events) == MOST_EVENTS:
+            partition.store.put(_TRACES + request.case_id.encode(), b"", _FULL)
+        case = model.Case(request.case_id, events, dict(self._watermarks(partition)))
+        # Whatever came later than the complaint is known too; the order in which they came makes no difference.
+        as_of = max(
+            (microseconds(request.as_of), *(min(event.at, event.recorded_at) for event in events))
+        )
+        with metrics.DECISION_SECONDS.time():
+            decision = tracer.trace(
+                mapping.complaint_from_request(request), case, self._company.rules, as_of
+            )
+        return mapping.trace_answer(
+            decision, case_id=request.case_id, sequence=request.sequence, trigger=trigger
+        )
+
+    def _remember(
+        self, partition: Partition, request: TraceRequestedV1, answer: TraceAnsweredV1
+    ) -> None:
+        row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
+        partition.store.put(_TRACES + request.case_id.encode(), request.complaint_id.encode(), row)
+
+    def _answer(
+        self,
+        partition: Partition,
+        answer: TraceAnsweredV1,
+        cause: Envelope[Any],
+    ) -> None:
+        self.send(
+            partition,
+            self._answered,
+            answer,
+            event_id=ids.event_id("trace.answered", answer.complaint_id, answer.trigger),
+            at=cause.time,
+            complaint=answer.complaint_id,
+            cause=cause,
+        )

@@ -1,0 +1,308 @@
+"""The lifecycle stage, keyed by complaint: the state machine's shell; numbers revisions and runs every clock.
+
+Rows: one per complaint (`c:`) and the due index (`d`), sorted by time.  None holds the customer's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from schemas import topics
+from schemas.clock import ClockTickedV1
+from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
+from schemas.envelope import Envelope
+from schemas.notification import NotificationRecordedV1
+from schemas.tracing import Decision, TraceAnsweredV1
+from schemas.vocabulary import Outcome
+from services.chassis import ids, metrics
+from services.chassis.clock import from_microseconds, microseconds
+from services.router import mapping
+from services.router.checkpoint.checkpointer import Partition
+from services.router.lifecycle import machine
+from services.router.lifecycle.model import (
+    Life,
+    OpenAssignment,
+    PublishDecision,
+    PublishStatus,
+    RequestTrace,
+    WithdrawAssignment,
+)
+from services.router.lifecycle.targets import verdict_of
+from services.router.stages.base import Company, Record, Stage
+from services.router.tracing import model, symptoms, tracer
+
+_LIVES: Final = b"c:"
+_DUE: Final = b"d"
+_DUE_DIGITS: Final = 20
+
+
+class LifecycleStage(Stage):
+    """Keyed by complaint: the state machine's shell; numbers revisions and runs every clock."""
+
+    def __init__(
+        self, company: Company, *, physical: Callable[[str], str], partitions: int
+    ) -> None:
+        super().__init__(company, physical=physical, partitions=partitions)
+        self._requested = physical(topics.TRACE_REQUESTED.name)
+        self._traced = physical(topics.COMPLAINT_TRACED.name)
+        self._status = physical(topics.COMPLAINT_STATUS.name)
+        self._inbox = {
+            department: physical(topics.DEPARTMENT_INBOX.for_department(department).name)
+            for department in company.departments
+        }
+
+    def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
+        """Complaints, messages, answers, notifications and time."""
+        return (
+            (topics.COMPLAINT_RECEIVED, self._received),
+            (topics.COMPLAINT_MESSAGED, self._messaged),
+            (topics.TRACE_ANSWERED, self._answered),
+            (topics.NOTIFICATION_RECORDED, self._notified),
+            (topics.CLOCK_TICK, self._ticked),
+        )
+
+    # -- what comes in ------------------------------------------------------------------
+
+    def _received(
+        self, partition: Partition, record: Record, envelope: Envelope[ComplaintReceivedV1]
+    ) -> None:
+        data = envelope.data
+        known = self._life(partition, data.complaint_id)
+        if known is not None:
+            if known.body_digest != data.body_digest:
+                self.dead_letter(
+                    partition,
+                    record,
+                    "conflict",
+                    "this idempotency key was used with other content",
+                )
+            return
+        rules = self._company.rules
+        known_languages = {pack.language for pack in rules.packs}
+        language = data.language if data.language in known_languages else None
+        if language is None:
+            language = symptoms.detect(data.text, rules)
+        life = mapping.life_from_complaint(
+            data, symptoms.classify(data.text, language, rules), language
+        )
+        step = machine.received(life)
+        self._carry_out(partition, step, envelope)
+        if life.case_id is None:
+            self._decide_without_case(partition, step[0], envelope)
+
+    def _decide_without_case(
+        self, partition: Partition, life: Life, envelope: Envelope[Any]
+    ) -> None:
+        decision = tracer.trace(
+            mapping.complaint_from_life(life), model.Case(""), self._company.rules, life.occurred_at
+        )
+        self._decide(partition, life, mapping.wire_decision(decision), envelope)
+
+    def _answered(
+        self, partition: Partition, record: Record, envelope: Envelope[TraceAnsweredV1]
+    ) -> None:
+        life = self._life(partition, envelope.data.complaint_id)
+        if life is None:
+            self.dead_letter(partition, record, "unknown_complaint", "an answer nobody asked for")
+            return
+        self._decide(partition, life, envelope.data, envelope)
+
+    def _decide(
+        self, partition: Partition, life: Life, decision: Decision, envelope: Envelope[Any]
+    ) -> None:
+        verdict = verdict_of(
+            mapping.findings(decision),
+            departments=self._company.departments,
+            floor_parts=self._company.floor_parts,
+        )
+        step = machine.decided(
+            life, verdict, at=microseconds(envelope.time), new_id=ids.assignment_id
+        )
+        self._carry_out(partition, step, envelope, decision)
+
+    def _messaged(
+        self, partition: Partition, record: Record, envelope: Envelope[ComplaintMessagedV1]
+    ) -> None:
+        life = self._life(partition, envelope.data.complaint_id)
+        if life is None:
+            self.dead_letter(partition, record, "unknown_complaint", "a message about no complaint")
+            return
+        step = machine.messaged(life, envelope.data.kind, at=microseconds(envelope.data.sent_at))
+        self._carry_out(partition, step, envelope)
+
+    def _notified(
+        self, partition: Partition, record: Record, envelope: Envelope[NotificationRecordedV1]
+    ) -> None:
+        life = self._life(partition, envelope.data.complaint_id)
+        if life is None:
+            self.dead_letter(
+                partition, record, "unknown_complaint", "a notification of no complaint"
+            )
+            return
+        step = machine.notified(life, envelope.data.outcome, at=microseconds(envelope.data.at))
+        self._carry_out(partition, step, envelope)
+
+    def _ticked(
+        self, partition: Partition, record: Record, envelope: Envelope[ClockTickedV1]
+    ) -> None:
+        # The record's own time bounds what it claims, so that no writer can make things due early.
+        now = min(microseconds(envelope.data.at), record.timestamp * 1000)
+        for item, _row in partition.store.items(_DUE, below=_due_item(now, "")):
+            complaint = item[_DUE_DIGITS:].decode()
+            life = self._life(partition, complaint)
+            if life is None:
+                partition.store.delete(_DUE, item)
+                continue
+            step = machine.due(life, as_of=now)
+            partition.store.delete(_DUE, item)
+            self._carry_out(partition, step, envelope)
+
+    # -- what goes out -------------------------------------------------------------------
+
+    def _carry_out(
+        self,
+        partition: Partition,
+        step: machine.Step,
+        envelope: Envelope[Any],
+        decision: Decision | None = None,
+    ) -> None:
+        life, effects = step
+        self._keep(partition, life)
+        traced = None
+        for effect in effects:
+            match effect:
+                case RequestTrace():
+                    self._request(partition, life, effect, envelope)
+                case PublishDecision():
+                    traced = self._publish_decision(partition, life, effect, decision, envelope)
+                case OpenAssignment():
+                    if traced is None:
+                        raise RuntimeError("an assignment opens with a decision")
+                    self._open(partition, effect, traced, envelope)
+                case WithdrawAssignment():
+                    self._withdraw(partition, life, effect, decision, envelope)
+                case PublishStatus():
+                    self.send(
+                        partition,
+                        self._status,
+                        mapping.status(life, at=envelope.time),
+                        event_id=ids.event_id("complaint.status", life.complaint_id, envelope.id),
+                        at=envelope.time,
+                        complaint=life.complaint_id,
+                        cause=envelope,
+                    )
+
+    def _request(
+        self, partition: Partition, life: Life, effect: RequestTrace, envelope: Envelope[Any]
+    ) -> None:
+        self.send(
+            partition,
+            self._requested,
+            mapping.trace_request(life, as_of=effect.as_of, reason=effect.reason),
+            event_id=ids.event_id("trace.requested", life.complaint_id, str(effect.sequence)),
+            at=from_microseconds(effect.as_of) if effect.reason == "due" else envelope.time,
+            complaint=life.complaint_id,
+            cause=envelope,
+        )
+
+    def _publish_decision(
+        self,
+        partition: Partition,
+        life: Life,
+        effect: PublishDecision,
+        decision: Decision | None,
+        envelope: Envelope[Any],
+    ) -> Any:
+        if decision is None:
+            raise RuntimeError("a decision is published from an answer")
+        traced = mapping.traced(
+            decision,
+            complaint_id=life.complaint_id,
+            case_id=life.case_id,
+            revision=effect.revision,
+            traced_at=envelope.time,
+        )
+        metrics.DECISIONS.labels(Outcome(decision.outcome).value).inc()
+        self.send(
+            partition,
+            self._traced,
+            traced,
+            event_id=traced.decision_id,
+            at=envelope.time,
+            complaint=life.complaint_id,
+            cause=envelope,
+        )
+        return traced
+
+    def _open(
+        self, partition: Partition, effect: OpenAssignment, traced: Any, envelope: Envelope[Any]
+    ) -> None:
+        assignment = effect.assignment
+        self.send(
+            partition,
+            self._inbox[assignment.target.department],
+            mapping.opened(assignment, traced, updated=effect.updated, at=envelope.time),
+            event_id=ids.event_id(
+                "assignment.opened", assignment.assignment_id, str(effect.revision)
+            ),
+            at=envelope.time,
+            complaint=traced.complaint_id,
+            cause=envelope,
+        )
+
+    def _withdraw(
+        self,
+        partition: Partition,
+        life: Life,
+        effect: WithdrawAssignment,
+        decision: Decision | None,
+        envelope: Envelope[Any],
+    ) -> None:
+        department = effect.assignment.target.department
+        inbox = self._inbox.get(department)
+        if inbox is None:
+            # The registry no longer has this department: its inbox keeps its name all the same.
+            inbox = self._physical(topics.DEPARTMENT_INBOX.for_department(department).name)
+        self.send(
+            partition,
+            inbox,
+            mapping.withdrawn(
+                effect,
+                life,
+                explanation={} if decision is None else decision.explanation,
+                at=envelope.time,
+            ),
+            event_id=ids.event_id(
+                "assignment.withdrawn", effect.assignment.assignment_id, str(effect.revision)
+            ),
+            at=envelope.time,
+            complaint=life.complaint_id,
+            cause=envelope,
+        )
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def _life(self, partition: Partition, complaint: str) -> Life | None:
+        row = partition.store.get(_LIVES + complaint.encode())
+        return None if row is None else mapping.life_from_row(row)
+
+    def _keep(self, partition: Partition, life: Life) -> None:
+        store = partition.store
+        group = _LIVES + life.complaint_id.encode()
+        before = store.get(group)
+        row = mapping.life_row(life)
+        if before == row:
+            return
+        due_before = None if before is None else mapping.life_from_row(before).due
+        if due_before != life.due:
+            if due_before is not None:
+                store.delete(_DUE, _due_item(due_before, life.complaint_id))
+            if life.due is not None:
+                store.put(_DUE, _due_item(life.due, life.complaint_id), b"1")
+        store.put(group, b"", row)
+
+
+def _due_item(due: int, complaint: str) -> bytes:
+    """Sorts by time; a time before 1970 sorts as 1970."""
+    return f"{max(due, 0):0{_DUE_DIGITS}d}{complaint}".encode()
