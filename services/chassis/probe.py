@@ -83,8 +83,6 @@ class BrokerProbe:
     def _learn(self, described: list[dict[str, Any]]) -> None:
         missing = sorted(str(topic["name"]) for topic in described if topic["error_code"] != 0)
         if missing:
-            self._problem = (
-                f"topics are missing: {', '.join(missing)}; create them with `akar topics --create`"
-            )
+            self._problem = f"topics are missing: {', '.join(missing)}; make them: python -m services.cli.provision"
         else:
             self._last_ok = self._clock.monotonic()

@@ -85,18 +85,27 @@ class KafkaSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
     bootstrap_servers: str = "127.0.0.1:9092"
+    """`host:port`, several separated by commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Reaches every client alike."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """Needed with a SASL protocol."""
     sasl_username: str | None = None
+    """Needed with a SASL protocol."""
     sasl_password: SecretStr | None = None
+    """Needed with a SASL protocol."""
     ssl_cafile: Path | None = None
+    """PEM file of the authority that signed the brokers' certificates; default: those of the system."""
     ssl_certfile: Path | None = None
+    """PEM file of our own certificate, where brokers ask for one."""
     ssl_keyfile: Path | None = None
+    """PEM file of its key."""
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,64}$")
     """Put before every topic, group and transactional id: several pipelines on one cluster."""
     partitions: int = Field(default=4, ge=1, le=1000)
     """Of every keyed topic; fixed once records are there."""
     replication_factor: int = Field(default=1, ge=1, le=9)
+    """Of every topic; with 1, durable topics are flushed at each write, with 3 or more, all but one must have a record."""
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -219,8 +228,11 @@ class AkarSettings(Settings):
     registry: Path = Path("examples/shop")
     """The company's folder."""
     log_format: Literal["json", "console"] = "json"
+    """JSON lines for machines, coloured lines for people; on stderr."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is written."""
     data_dir: Path = Path(".akar")
+    """Where services keep what is not in Kafka: ledgers, state, the embedded broker."""
     customer_salt: SecretStr | None = None
     """Key of the HMAC that stands for a customer's phone, e-mail or account; at least 16 characters."""
 
