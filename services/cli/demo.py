@@ -34,6 +34,8 @@ from services.simulator.webhooks import Delivery, Departments
 PLAY_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 60.0
 """How long after the last POST answers may take."""
+ALERT_SECONDS: Final = 2.0
+"""For so long a decided complaint is not shown yet if it has called no webhook; some never do."""
 QUIET_SECONDS: Final = 3.0
 """When nothing has changed for so long, the last decisions are read."""
 _POLL_SECONDS: Final = 0.25
@@ -84,6 +86,7 @@ class Demo:
         self._lock = threading.Lock()
         self._cases: dict[str, Case] = {}
         self._shown: set[str] = set()
+        self._decided: dict[str, float] = {}
 
     def play(self, *, orders: int, seed: int, seconds: float) -> list[Case]:
         """Play the shop, follow every complaint until nothing changes any more.
@@ -129,15 +132,20 @@ class Demo:
             self._cases[sent.complaint_id] = Case(len(self._cases) + 1, sent, truth)
 
     def _look(self, console: ConsoleClient) -> None:
-        """Ask for those that have no decision yet, and show those that have got one."""
+        """Ask for those that have no decision yet; show those that have one, once their first alert is there."""
         with self._lock:
-            waiting = [key for key, case in self._cases.items() if key not in self._shown]
+            waiting = [key for key in self._cases if key not in self._shown]
+        self._collect()
         for key in waiting:
             case = self._cases[key]
-            case.decisions = decisions(console.story(key))
-            if case.decisions:
+            if not case.decisions:
+                case.decisions = decisions(console.story(key))
+                if case.decisions:
+                    self._decided[key] = self._clock.monotonic()
+            if case.decisions and (
+                case.deliveries or self._clock.monotonic() - self._decided[key] > ALERT_SECONDS
+            ):
                 self._shown.add(key)
-                self._collect()
                 self._view.decided(case)
 
     def _settle(self, console: ConsoleClient) -> None:

@@ -87,8 +87,8 @@ class View:
             f"[dim]{case.number:>3}/{self._total}[/]  [bold]{escape(case.sent.grievance.text)}[/]"
         )
         self._line(
-            f"{decision.get('outcome', '?')}: [cyan]{who(decision)}[/]{_told(case)}"
-            f"  {MARKS[case.verdict]} [dim](planted: {case.truth.fault.value})[/]{took}",
+            f"{_answer(decision)}  {MARKS[case.verdict]} "
+            f"[dim](planted: {case.truth.fault.value})[/]{took}",
             indent=9,
         )
         if reason := why(decision):
@@ -101,8 +101,8 @@ class View:
         first, last = case.decisions[0], case.decisions[-1]
         back = " · an alert was taken back" if case.withdrawn else ""
         self._line(
-            f"[dim]{case.number:>3}/{self._total}[/]  traced again after later events: {first['outcome']}, "
-            f"{who(first)} → {last['outcome']}, [cyan]{who(last)}[/]  {MARKS[case.verdict]}[dim]{back}[/]"
+            f"[dim]{case.number:>3}/{self._total}[/]  traced again after later events: {_answer(first)} "
+            f"→ {_answer(last)}  {MARKS[case.verdict]}[dim]{back}[/]"
         )
 
     def _line(self, markup: str, indent: int = 0) -> None:
@@ -217,9 +217,17 @@ def percentile(ordered: Sequence[float], part: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 1)
 
 
-def _told(case: Case) -> str:
-    told = sorted({one.department for one in case.deliveries if one.type == "assignment.opened"})
-    return f" → told: {', '.join(told)}" if told else ""
+def _answer(decision: Mapping[str, Any]) -> str:
+    """What a decision says, in a few words: who caused it, who can help now."""
+    recovery = decision.get("recovery")
+    helper = f", [cyan]{recovery['department']}[/] can help" if recovery else ""
+    match decision.get("outcome"):
+        case "waiting":
+            return f"nobody yet, it is not due{helper}"
+        case "triage" | "asked":
+            return f"not known, a person looks at it{helper}"
+        case _:
+            return f"cause [bold cyan]{who(decision)}[/]{helper}"
 
 
 def _figures(summary: Mapping[str, Any]) -> str:
