@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -124,7 +125,8 @@ class _Shots:
     planned: dict[str, float] = field(default_factory=dict)
     """complaint -> when it was to be sent."""
     acks: list[float] = field(default_factory=list)
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Answers other than 202, by status and problem."""
 
 
 async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> Timing:
@@ -143,7 +145,8 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
         await _settled(shots, webhooks)
         after = _cpu(target.processes)
     if shots.refused:
-        raise RuntimeError(f"{name}: {shots.refused} posts were refused")
+        told = "; ".join(f"{count} × {what}" for what, count in shots.refused.most_common(3))
+        raise RuntimeError(f"{name}: posts were refused: {told}")
     times = sorted(
         1e3 * (webhooks.first[complaint] - planned)
         for complaint, planned in shots.planned.items()
@@ -184,7 +187,7 @@ async def _send(
             timeout=30.0,
         )
         if answer.status_code != 202:
-            shots.refused += 1
+            shots.refused[f"{answer.status_code} {answer.text[:200]}"] += 1
             return
         shots.acks.append(1e3 * (time.monotonic() - planned))
         shots.planned[answer.json()["complaint_id"]] = planned
