@@ -25,7 +25,7 @@ from typing import IO
 GRACE_SECONDS = 10.0
 """What children get between SIGTERM and SIGKILL once their parent is gone."""
 
-_SELF = str(Path(__file__).resolve())
+_PYTHON = (sys.executable, "-I", "-S", str(Path(__file__).resolve()))
 
 
 class Watchdog:
@@ -59,7 +59,7 @@ class Watchdog:
         with self._lock:
             self._ensure_alive()
             child = subprocess.Popen(
-                [sys.executable, "-I", "-S", _SELF, "exec", str(self._pipe), *command],
+                [*_PYTHON, "exec", str(self._pipe), *command],
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -93,15 +93,14 @@ class Watchdog:
         reading, self._pipe = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", _SELF, "watch", str(self._grace)],
+                # Those it must know are told at once: this process may be killed before it could write them.
+                [*_PYTHON, "watch", str(self._grace), *map(str, sorted(self._children))],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
         finally:
             os.close(reading)
-        for pid in sorted(self._children):
-            os.write(self._pipe, f"+{pid}\n".encode())
 
     def close(self) -> None:
         """Let go: whatever still runs is ended, and so is the watching process."""
@@ -117,11 +116,10 @@ class Watchdog:
             self._pipe = -1
 
 
-def _watch(grace: float) -> None:
-    """Keep the set of children; at the end of the pipe, end them."""
+def _watch(grace: float, children: set[int]) -> None:
+    """Keep the set of children, process groups by number; at the end of the pipe, end them."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # only the end of the pipe ends this process
-    children: set[int] = set()
     with os.fdopen(0, "rb") as pipe:
         for line in pipe:
             pid = int(line[1:])
@@ -162,6 +160,6 @@ def _exec(pipe: int, command: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "watch":
-        _watch(float(sys.argv[2]))
+        _watch(float(sys.argv[2]), set(map(int, sys.argv[3:])))
     else:
         _exec(int(sys.argv[2]), sys.argv[3:])
