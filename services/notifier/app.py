@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -40,7 +41,9 @@ from services.notifier.receivers import Receiver, ReceiversFile
 from services.notifier.relay import Relay
 from services.notifier.replay import catch_up
 from services.notifier.settings import NotifierSettings
+from services.notifier.sole import Sole
 
+T = TypeVar("T")
 OUTBOX = "notifier.outbox"
 """Transactional id, and the group that keeps how far the outbox is published."""
 REFRESH_SECONDS = 2.0
@@ -72,6 +75,7 @@ class Notifier:
         )
         self._receivers = ReceiversFile(settings.receivers_file, allow_plain=settings.allow_private)
         self._engine = database.create(_url(settings, akar.data_dir))
+        self._sole = Sole(self._engine)
         self._bookkeeper = Bookkeeper(self._engine, stored=self._wake_relay)
         self._relay = Relay(
             TransactionalPublisher(kafka, name=OUTBOX, anchor=NOTIFICATION_RECORDED.name),
@@ -128,12 +132,13 @@ class Notifier:
         refreshing = asyncio.create_task(self._refresh(lanes, ended))
         threads: list[threading.Thread] = []
         try:
-            starting = asyncio.create_task(asyncio.to_thread(self._begin))
+            starting = _background(loop, self._begin)
             waited: list[asyncio.Future[object]] = [starting, ended]  # type: ignore[list-item]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
-                return
-            positions, open_deliveries = starting.result()
+                self._stop.set()
+                return await ended
+            positions, open_deliveries = await starting
             lanes.add(open_deliveries)
 
             def tell(error: BaseException) -> None:
@@ -162,10 +167,16 @@ class Notifier:
             for thread in threads:
                 await asyncio.to_thread(thread.join, 5.0)
             await asyncio.to_thread(self._bookkeeper.stop)
+            self._sole.release()
             self._probe.stop()
             server.stop()
 
     def _begin(self) -> tuple[dict[Place, int], list[Delivery]]:
+        self._phase = "standing by: another notifier has the ledger"
+        while not self._sole.take():
+            self._reading.beat()
+            if self._stop.wait(0.2):
+                return {}, []
         with self._engine.begin() as connection:
             ledger.prepare(connection)
             self._gone = dict(ledger.gone(connection))
@@ -290,6 +301,29 @@ def _url(settings: NotifierSettings, data_dir: Path) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return database.sqlite_url(data_dir / "notifier.sqlite3")
+
+
+def _background(loop: asyncio.AbstractEventLoop, run: Callable[[], T]) -> asyncio.Future[T]:
+    """Run on a thread that nobody has to wait for: a client of a broker that is away is slow to give up."""
+    future: asyncio.Future[T] = loop.create_future()
+
+    def body() -> None:
+        try:
+            result = run()
+        except BaseException as error:  # noqa: BLE001 - handed on
+            settle(future.set_exception, error)
+        else:
+            settle(future.set_result, result)
+
+    def settle(tell: Callable[[Any], None], value: object) -> None:
+        try:
+            loop.call_soon_threadsafe(lambda: None if future.done() else tell(value))
+        except RuntimeError:
+            # The loop is closed: the service has ended meanwhile.
+            return
+
+    threading.Thread(target=body, name="start", daemon=True).start()
+    return future
 
 
 def _finish(ended: asyncio.Future[None], error: BaseException | None) -> None:

@@ -56,7 +56,8 @@ class Bookkeeper:
     def stop(self, timeout: float = 10.0) -> None:
         """Store what is queued and end."""
         self._queue.put(None)
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         with self._engine.connect() as connection:

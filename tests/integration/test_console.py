@@ -314,3 +314,16 @@ def test_calls_are_described_and_wrong_ones_are_problems(bench: Bench) -> None:
     for answer, status in ((wrong, 422), (nowhere, 404)):
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_read_model_may_be_postgresql(bench: Bench, postgres: str) -> None:
+    """With a PostgreSQL URL it shows the same."""
+    cases = [Case(n) for n in range(5)]
+    bench.put(*(record for case in cases for record in case.whole()))
+    with bench.console({"CONSOLE_DATABASE_URL": postgres}):
+        assert len(bench.get(f"/v1/complaints/{cases[0].id}/story")["events"]) == 5
+        bench.put(cases[0].status(ComplaintState.RESOLVED, revision=2))
+        eventually(lambda: bench.has_state(cases[0], "resolved"), "the new state shows")
+        page = bench.get("/v1/complaints?limit=2&department=packing")
+        rest = bench.get(f"/v1/complaints?limit=50&department=packing&cursor={page['next']}")
+    assert len(page["complaints"]) + len(rest["complaints"]) == 5

@@ -136,7 +136,9 @@ class Bench:
         )
 
     @contextmanager
-    def notifier(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    def notifier(
+        self, environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """The service as a process; killed at the end if it still runs."""
         process = self.start(environment=environment)
         try:
@@ -185,6 +187,13 @@ class Bench:
             )
         except httpx.HTTPError:
             return False
+
+    def readiness(self, port: str) -> str:
+        """What `/readyz` on that port says; nothing while nobody listens."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).text
+        except httpx.HTTPError:
+            return ""
 
     def read(self, topic: str, contracts: tuple[type[Contract], ...]) -> list[Contract]:
         """Everything committed in a topic now."""
@@ -455,3 +464,89 @@ def test_killed_between_request_and_bookkeeping_nothing_is_lost_and_no_second_id
     for id_ in killed:
         assert len({call.body for call in packing.calls if call.id == id_}) == 1
         assert sum(call.id == id_ for call in packing.calls) >= 2
+
+
+def test_the_ledger_may_be_postgresql(bench: Bench, postgres: str) -> None:
+    """With a PostgreSQL URL: delivered once, through a kill -9 and a second life."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def answer(_call: Call, _nth: int) -> Reply:
+        if len(packing.calls) == 5:
+            running[0].send_signal(signal.SIGKILL)
+            running[0].wait(10)
+        return Reply()
+
+    with WebhookReceiver(answer) as packing:
+        bench.configure({"packing": packing.url})
+        bench.put([assignment(n) for n in range(12)])
+        environment = {"NOTIFIER_DATABASE_URL": postgres}
+        running.append(bench.start(ready=False, environment=environment))
+        assert running[0].wait(60) == -signal.SIGKILL
+        with bench.notifier(environment=environment):
+            eventually(lambda: len(ends(bench.recorded())) == 12, "all are recorded")
+    assert len({call.id for call in packing.calls}) == 12
+    assert len(set(ends(bench.recorded()))) == 12
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_second_notifier_stands_by_and_takes_over(
+    bench: Bench, database: str, request: pytest.FixtureRequest
+) -> None:
+    """Two with one ledger never both send: the second waits, unready, until the first is gone."""
+    environment = {"NOTIFIER_HEALTH_PORT": str(free_port())}
+    common: dict[str, str] = {}
+    if database == "postgresql":
+        common["NOTIFIER_DATABASE_URL"] = request.getfixturevalue("postgres")
+    with WebhookReceiver() as packing:
+        bench.configure({"packing": packing.url})
+        with bench.notifier(common) as first:
+            second = bench.start(ready=False, environment=common | environment)
+            try:
+                eventually(
+                    lambda: "standing by" in bench.readiness(environment["NOTIFIER_HEALTH_PORT"]),
+                    "the second stands by",
+                )
+                bench.put([assignment(n) for n in range(10)])
+                eventually(lambda: len(set(ends(bench.recorded()))) == 10, "all are recorded")
+                assert len(packing.calls) == 10
+                first.kill()
+                bench.put([assignment(n) for n in range(10, 20)])
+                eventually(lambda: len(set(ends(bench.recorded()))) == 20, "the second goes on")
+            finally:
+                second.kill()
+                second.wait(10)
+    assert len(packing.calls) == 20
+    assert len(ends(bench.recorded())) == 20
+
+
+def test_told_to_stop_while_the_broker_is_away_it_ends_at_once(tmp_path: Path) -> None:
+    """SIGTERM ends a notifier that waits for Kafka, with exit code 0; until then it is live and not ready."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.notifier"],
+        env={
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+            "AKAR_REGISTRY": str(EXAMPLE),
+            "AKAR_DATA_DIR": str(tmp_path),
+            "NOTIFIER_HEALTH_PORT": str(port),
+        },
+        stderr=subprocess.DEVNULL,
+    )
+
+    def answers(path: str, status: int) -> bool:
+        try:
+            return (
+                httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).status_code == status
+            )
+        except httpx.HTTPError:
+            return False
+
+    try:
+        eventually(lambda: answers("/livez", 200), "it is live")
+        assert answers("/readyz", 503)
+        process.terminate()
+        assert process.wait(25) == 0
+    finally:
+        process.kill()
+        process.wait(10)
