@@ -276,7 +276,9 @@ def trace(
 
 @app.command()
 def topics(*, registry: Registry = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List every topic; with a running broker also partitions, records and the lag of each reader.
+    """List every topic; with a running broker also partitions, end offsets and the lag of each group.
+
+    The notifier and the console keep their places in their own databases, so they have no lag here.
 
     **Examples**
 

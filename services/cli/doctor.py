@@ -49,7 +49,8 @@ def run(*, registry: str | None, data_dir: Path | None, as_json: bool) -> None:
         lambda: _disk(folder),
         lambda: _folder(folder),
         lambda: _pipeline(folder),
-        _broker,
+        lambda: _broker(folder),
+        _ports,
         _clock,
     ]
     found = [finding for check in checks for finding in _guarded(check)]
@@ -191,18 +192,18 @@ def _services(running: Running) -> list[Finding]:
     return found
 
 
-def _broker() -> list[Finding]:
+def _broker(folder: Folder) -> list[Finding]:
     from services.chassis.settings import KafkaSettings
     from services.local.probe import broker_ready
 
     settings = KafkaSettings()
-    if "bootstrap_servers" not in settings.model_fields_set:
-        return [
-            Finding(
-                "kafka", "ok", "embedded: akar up starts one (KAFKA_BOOTSTRAP_SERVERS is not set)"
-            )
-        ]
-    first = settings.bootstrap_servers.split(",")[0]
+    running = folder.running()
+    if "bootstrap_servers" in settings.model_fields_set:
+        first = settings.bootstrap_servers.split(",")[0]
+    elif running is not None:
+        first = running.kafka.split(",")[0]
+    else:
+        return [Finding("kafka", "ok", "akar up starts one: KAFKA_BOOTSTRAP_SERVERS is not set")]
     host, _, port = first.rpartition(":")
     if settings.security_protocol != "PLAINTEXT":
         with socket.create_connection((host, int(port)), timeout=3.0):
@@ -218,9 +219,21 @@ def _broker() -> list[Finding]:
             "kafka",
             "fail",
             f"{first} does not answer",
-            "Start it, or unset KAFKA_BOOTSTRAP_SERVERS.",
+            "Start it, or correct KAFKA_BOOTSTRAP_SERVERS; of akar up, see logs/kafka.log.",
         )
     ]
+
+
+def _ports() -> list[Finding]:
+    from services.local.ports import HOST, free_port
+
+    try:
+        port = free_port("doctor")
+    except OSError as error:
+        return [
+            Finding("ports", "fail", str(error), "Stop what holds them, or choose --port-base.")
+        ]
+    return [Finding("ports", "ok", f"{HOST} can be listened on (tried {port})")]
 
 
 def _clock() -> list[Finding]:

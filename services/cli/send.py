@@ -11,7 +11,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.errors import ConfigurationError
 from services.chassis.ids import random_id
 from services.cli.connection import ConsoleClient, console_address, intake_address
-from services.cli.story import decisions, sentences, who
+from services.cli.story import decisions, sentences, unknowns, who
 from services.simulator.player import Intake
 
 _POLL_SECONDS: Final = 0.2
@@ -77,7 +77,5 @@ def describe(decision: dict[str, Any]) -> str:
     if recovery:
         lines.append(f"Can help now: {recovery['department']} ({recovery['action']})")
     lines += [f"  - {sentence}" for sentence in sentences(decision.get("explanation"))]
-    lines += [
-        f"  ? {missing['what']} ({missing['owner']})" for missing in decision.get("missing", ())
-    ]
+    lines += [f"  {unknown}" for unknown in unknowns(decision)]
     return "\n".join(lines)

@@ -50,3 +50,11 @@ def who(decision: Mapping[str, Any]) -> str:
         for cause in causes
     ]
     return ", ".join(parts) or "nobody"
+
+
+def unknowns(decision: Mapping[str, Any]) -> list[str]:
+    """The facts that would decide, and who owes each."""
+    return [
+        f"? {missing['activity']}: {missing['what']} (to be told by {missing['owner']})"
+        for missing in decision.get("missing", ())
+    ]

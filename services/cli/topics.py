@@ -44,7 +44,10 @@ def run(*, registry: str | None, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         _print_json(broker if problem is None else None, declared, reach, settings)
         return
-    _print_table(declared, reach, live=broker is not None and problem is None)
+    live = broker is not None and problem is None
+    _print_table(declared, reach, live=live, prefix=settings.topic_prefix)
+    if live:
+        print("A lag of one for each partition is the end mark of a transaction, not a record.")
     if problem is not None:
         print(problem)
     elif broker is None:
@@ -85,7 +88,9 @@ def _print_json(
     print(json.dumps({"kafka": broker, "topics": rows}))
 
 
-def _print_table(declared: list[Topic], reach: dict[str, Reach | None], *, live: bool) -> None:
+def _print_table(
+    declared: list[Topic], reach: dict[str, Reach | None], *, live: bool, prefix: str
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -94,7 +99,7 @@ def _print_table(declared: list[Topic], reach: dict[str, Reach | None], *, live:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("topic", no_wrap=True)
     if live:
-        table.add_column("parts", justify="right", no_wrap=True)
+        table.add_column("partitions", justify="right", no_wrap=True)
         table.add_column("end", justify="right", no_wrap=True)
         table.add_column("lag of its readers", no_wrap=True)
     else:
@@ -110,7 +115,10 @@ def _print_table(declared: list[Topic], reach: dict[str, Reach | None], *, live:
         elif there is None:
             middle = ["missing", "", ""]
         else:
-            lag = ", ".join(f"{group} {count}" for group, count in sorted(there.lag.items()))
+            lag = ", ".join(
+                f"{group.removeprefix(prefix)} {count}"
+                for group, count in sorted(there.lag.items())
+            )
             middle = [str(there.partitions), str(there.end), lag]
         table.add_row(topic.name, *middle, *([topic.purpose] if roomy else []))
     console.print(table)

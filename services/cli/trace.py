@@ -14,7 +14,7 @@ from rich.table import Table
 from schemas.complaint import ComplaintReceivedV1
 from services.chassis.errors import PermanentError
 from services.cli.connection import ConsoleClient, console_address
-from services.cli.story import decisions, sentences
+from services.cli.story import decisions, sentences, unknowns
 
 BAR_WIDTH: Final = 16
 
@@ -82,8 +82,8 @@ def _decision(decision: Mapping[str, Any], screen: Console) -> None:
     _evidence(decision, screen)
     for sentence in sentences(decision.get("explanation")):
         screen.print(f"  - {escape(sentence)}")
-    for missing in decision.get("missing", ()):
-        screen.print(f"  ? {escape(missing['what'])} ({missing['owner']})")
+    for unknown in unknowns(decision):
+        screen.print("  " + escape(unknown))
     said = sentences(decision.get("customer_words"))
     if said:
         screen.print("For the customer: " + escape(" ".join(said)))

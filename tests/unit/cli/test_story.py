@@ -71,7 +71,7 @@ def test_a_decision_is_described_with_who_can_help_and_what_is_missing() -> None
     text = describe(decision(missing=missing))
     assert "Assigned: back-office 75%, packing 25% (confidence 90%)" in text
     assert "Can help now: logistics (finish)" in text
-    assert "? when it was packed (wms)" in text
+    assert "? packed: when it was packed (to be told by wms)" in text
 
 
 def test_a_story_is_shown_with_the_customer_s_brackets_and_the_newest_decision() -> None:
