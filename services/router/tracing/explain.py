@@ -13,8 +13,9 @@ from datetime import datetime
 
 from schemas.vocabulary import CauseKind, Finding
 from services.router.tracing.company import Rules
-from services.router.tracing.delays import Lateness, OwnDelay
+from services.router.tracing.delays import OwnDelay
 from services.router.tracing.fusion import Support
+from services.router.tracing.lateness import Lateness
 from services.router.tracing.model import HOUR, Cause, Missing, Recovery, Sentence
 from services.router.tracing.phrases import MONTHS, PHRASES
 from services.router.tracing.timeline import Timeline

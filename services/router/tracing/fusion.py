@@ -18,7 +18,7 @@ from typing import Final
 
 from schemas.vocabulary import CauseKind, Finding, Transition
 from services.router.tracing.company import Rules, SymptomRule
-from services.router.tracing.delays import Lateness, hours
+from services.router.tracing.lateness import Lateness, hours
 from services.router.tracing.model import PARTS, Cause, Evidence, SymptomScore
 from services.router.tracing.timeline import Timeline
 

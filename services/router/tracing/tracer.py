@@ -13,9 +13,9 @@ from typing import Final
 
 from schemas.vocabulary import CauseKind, Finding, Outcome
 from services.router.tracing.company import Rules
-from services.router.tracing.delays import Lateness, measure
 from services.router.tracing.explain import explanations, leading
 from services.router.tracing.fusion import Support, mix, supports
+from services.router.tracing.lateness import Lateness, measure
 from services.router.tracing.model import (
     HOUR,
     PARTS,

@@ -10,8 +10,8 @@ from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
 from services.registry import load_example
 from services.router.rules import rules_from
 from services.router.tracing.company import Rules
-from services.router.tracing.delays import measure
 from services.router.tracing.fusion import largest_remainder
+from services.router.tracing.lateness import measure
 from services.router.tracing.model import (
     HOUR,
     PARTS,
@@ -228,8 +228,12 @@ def test_a_silent_source_never_adds_blame(order, source: str, spoken: int) -> No
     promise, timeline = SHOP.promises["delivery"], build(case, SHOP, at, at)
     heard = measure(promise, case, timeline, SHOP, at, denied=True)
     unheard = measure(promise, case, timeline, rules, at, denied=True)
+    said = [at for activity, at in steps if SHOP.activities[activity].source == source]
+    last_word = max([PLACED + spoken * HOUR // 60, *said])
     for full, part in zip(heard.path, unheard.path, strict=True):
         assert part.charged <= full.charged
+        if part.unfinished and SHOP.activities[part.members[-1]].source == source:
+            assert part.end <= max(part.begin, last_word)
     for department in DEPARTMENTS:
         if department in {rules.activities[a].owner for a in rules.activities} and all(
             rules.activities[a].source == source
@@ -286,6 +290,8 @@ def test_due_dates_telescope_exactly(order, dues: list[int]) -> None:
     assert lateness.late is not None
     assert sum(stretch.own or 0 for stretch in lateness.path) == lateness.late
     for stretch in lateness.path:
+        assert stretch.own is not None
+        assert stretch.charged <= max(0, stretch.own)  # upstream delay stays upstream
         if stretch.allowed_until is not None and stretch.end <= stretch.allowed_until:
             assert stretch.charged == 0
 

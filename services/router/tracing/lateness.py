@@ -1,0 +1,222 @@
+"""A promise measured in a case: kept, missed, still open, or no longer to be kept.
+
+It stands apart from the arithmetic of single activities (`delays`) because it is what the causes,
+the outcome and the words are made from.
+
+Hazard: the customer's word that nothing came makes a promise missed even while its source is
+silent; who is charged for it is still measured only as far as each source has spoken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.vocabulary import Finding
+from services.router.tracing.company import PromiseRule, Rules, chosen
+from services.router.tracing.delays import Clock, OwnDelay, allowance_of
+from services.router.tracing.model import HOUR, Case, Evidence, Missing
+from services.router.tracing.path import Way
+from services.router.tracing.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """A promise measured in a case; µs.
+
+    ``late`` is None when nobody knows the promised time; positive means missed. ``open`` is the
+    activity that holds the case, None when the promised one is finished.
+    """
+
+    promise: PromiseRule
+    due: int | None
+    due_event: str | None
+    late: int | None
+    path: tuple[OwnDelay, ...]
+    open: str | None
+    finished_at: int | None
+    speaks_at: int | None
+    """When a source whose silence keeps the answer open is expected to speak; None: not known."""
+    missing: tuple[Missing, ...]
+    evidence: tuple[Evidence, ...]
+    cancelled: bool
+    foreseen: bool
+    """The promise has not run out, but can no longer be kept by plan: ``late`` is by how much."""
+
+    @property
+    def charged(self) -> int:
+        """Sum of what is charged to departments."""
+        return sum(stretch.charged for stretch in self.path if stretch.owner is not None)
+
+    @property
+    def unknown(self) -> int:
+        """Sum of what may or may not be somebody's, at most the lateness itself."""
+        joint = sum(s.charged for s in self.path if s.owner is None)
+        return min(joint + sum(s.unknown for s in self.path), max(self.late or 0, 0))
+
+
+def hours(duration: int) -> float:
+    """Return µs as hours, to a hundredth."""
+    return round(duration / HOUR, 2)
+
+
+def measure(
+    promise: PromiseRule, case: Case, timeline: Timeline, rules: Rules, as_of: int, *, denied: bool
+) -> Lateness:
+    """Measure one promise of the case as known at ``as_of``.
+
+    ``denied`` says that the customer's words attest that the promised activity has not happened;
+    without them its source must have spoken for the promise to count as missed.
+    """
+    way = Way(promise, timeline, rules)
+    clock = Clock(way, case, as_of)
+    finished_at = way.finish(promise.activity)
+    cancelled = finished_at is None and way.cancelled()
+    open_activity: str | None = None
+    path: tuple[OwnDelay, ...] = ()
+    if finished_at is not None:
+        path = clock.stretches(way.groups(promise.activity))
+    elif not cancelled:
+        open_activity, path = _frontier(way, clock)
+    due, due_event = _promised(way)
+    late: int | None = None
+    if due is not None and not cancelled:
+        known = as_of
+        if finished_at is None and not denied:
+            known = min(known, clock.horizon(rules.activities[promise.activity].source))
+        late = (finished_at if finished_at is not None else known) - due
+    foreseen = False
+    if due is not None and late is not None and late <= 0 and path and path[-1].charged > 0:
+        expected = _expected(way, path[-1])
+        if expected is not None and expected > due:
+            foreseen, late = True, expected - due
+    silent = {
+        rules.activities[stretch.members[-1]].source
+        for stretch in path
+        if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
+    }
+    return Lateness(
+        promise=promise,
+        due=due,
+        due_event=due_event,
+        late=late,
+        path=path,
+        open=open_activity,
+        finished_at=finished_at,
+        speaks_at=_speaks_at(silent, clock),
+        missing=_missing(way, path, due) if not cancelled else (),
+        evidence=(*(_finding(stretch) for stretch in path), *_kept(way, late, due_event, foreseen)),
+        cancelled=cancelled,
+        foreseen=foreseen,
+    )
+
+
+def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]:
+    """Return the activity where the case stands, with the delays up to there.
+
+    Of several open branches the one that is charged most counts; ties go by id.
+    """
+    choices: list[tuple[int, int, str, tuple[OwnDelay, ...]]] = []
+    for key in way.open():
+        path = clock.stretches(way.groups(key))
+        if path:
+            choices.append((-path[-1].charged, -path[-1].unknown, key, path))
+    if not choices:
+        return None, ()
+    _, _, key, path = min(choices, key=lambda choice: choice[:3])
+    return key, path
+
+
+def _expected(way: Way, last: OwnDelay) -> int | None:
+    """Return when the promised activity would be done if all that is left keeps to its plan."""
+    if not last.unfinished:
+        return None
+    at, key, chain = last.end, last.members[-1], way.promise.chain
+    for after in chain[chain.index(key) + 1 :]:
+        if key in way.before(after):
+            allowance = allowance_of(way.rules.activities[after], way.timeline)
+            if allowance is None:
+                return None
+            at, key = at + allowance, after
+    return at if key == way.promise.activity else None
+
+
+def _promised(way: Way) -> tuple[int | None, str | None]:
+    """Return the promised time: a due date told in an event, else counted from the start."""
+    step = way.timeline.steps.get(way.promise.activity)
+    if step is not None and step.due is not None:
+        return step.due, step.due_event
+    if way.promise.start is None:
+        return None, None
+    begin = way.timeline.steps.get(way.promise.start)
+    if begin is None or begin.finish is None:
+        return None, None
+    within = chosen(way.promise.withins, way.timeline.attributes)
+    if within is None:
+        within = way.promise.within
+    return (None, None) if within is None else (begin.finish + within, begin.finish_event)
+
+
+def _speaks_at(silent: set[str], clock: Clock) -> int | None:
+    """Return when a silent source is next expected, if that is still to come."""
+    coming: list[int] = []
+    for source in silent:
+        every = clock.rules.sources[source].every
+        if every is not None and (at := clock.horizon(source) + every) > clock.as_of:
+            coming.append(at)
+    return min(coming, default=None)
+
+
+def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Missing, ...]:
+    """Return the facts that would have told more, each with who owes it."""
+    found: list[Missing] = []
+    for stretch in path:
+        for key in stretch.members:
+            rule = way.rules.activities[key]
+            if key != stretch.members[-1] and way.finish(key) is None:
+                found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
+            elif stretch.own is None or (stretch.owner is None and stretch.charged > 0):
+                if allowance_of(rule, way.timeline) is None:
+                    found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
+            elif key == stretch.members[-1] and stretch.unfinished and stretch.unknown > 0:
+                found.append(Missing(key, rule.owner, rule.source, Finding.SILENT))
+    if due is None:
+        key = way.promise.start or way.promise.activity
+        rule = way.rules.activities[key]
+        fact = Missing(key, way.promise.publisher or rule.owner, rule.source, Finding.MISSING)
+        if fact not in found:
+            found.append(fact)
+    return tuple(found)
+
+
+def _kept(
+    way: Way,
+    late: int | None,
+    due_event: str | None,
+    foreseen: bool,  # noqa: FBT001 - a fact of the measurement, not an option
+) -> tuple[Evidence, ...]:
+    """Say how the promise stands, with who publishes it."""
+    if late is None:
+        return ()
+    promise = way.promise
+    if late > 0 and not foreseen:
+        finding = Finding.PROMISE_MISSED
+    elif way.finish(promise.activity) is not None:
+        finding = Finding.ON_TIME
+    else:
+        finding = Finding.PROMISE_PENDING
+    return (Evidence(due_event, promise.activity, finding, promise.publisher, hours(late)),)
+
+
+def _finding(stretch: OwnDelay) -> Evidence:
+    """Say what a stretch shows about the activity that ends it."""
+    activity, own = stretch.members[-1], stretch.own
+    if own is None:
+        # Nothing says what was allowed: neither late nor in time.
+        return Evidence(stretch.event, activity, Finding.MISSING, stretch.owner, None)
+    if not stretch.unfinished:
+        finding = Finding.LATE if stretch.charged > 0 else Finding.ON_TIME
+    elif stretch.unknown > 0:
+        finding = Finding.SILENT
+    else:
+        finding = Finding.OVERDUE if stretch.charged > 0 else Finding.PENDING
+    return Evidence(stretch.event, activity, finding, stretch.owner, hours(own))
