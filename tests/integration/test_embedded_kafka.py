@@ -73,7 +73,7 @@ def send(producer: Producer, topic: str, values: list[bytes]) -> None:
 
     for value in values:
         producer.produce(topic, value, partition=0, on_delivery=acknowledged)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     assert not failed
 
 
@@ -350,12 +350,10 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
 
 def test_supervised_it_is_back_in_time_after_kill_minus_nine(tmp_path: Path) -> None:
     """A producer that never stopped trying has its acknowledgement within 10 s of kill -9, from the same address."""
-    kafka = EmbeddedKafka(tmp_path / "kafka", port=free_port("supervised"))
+    kafka = EmbeddedKafka(tmp_path / "kafka", port=free_port(str(tmp_path)))
     bootstrap = kafka.prepare()
-    begin = time.monotonic()
     with Supervisor([kafka.spec()], tmp_path) as supervisor:
         supervisor.wait_ready(DEADLINE)
-        first = time.monotonic() - begin
         create_topic(bootstrap, "back")
         producer = producer_for(bootstrap)
         send(producer, "back", [b"before"])
@@ -371,7 +369,6 @@ def test_supervised_it_is_back_in_time_after_kill_minus_nine(tmp_path: Path) -> 
     assert (tmp_path / "kafka" / "log" / ".kafka_cleanshutdown").exists(), (
         "SIGTERM stops it cleanly"
     )
-    # On a machine that is busy with other things, not much longer than its first start of all.
-    assert took < max(BACK_SECONDS, 2 * first), (
-        f"{took:.1f} s, after a first start of {first:.1f} s"
-    )
+    # The limit is for a machine with work for no more than twice its cores; other people's work stretches it.
+    busy = max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
+    assert took < BACK_SECONDS * busy, f"{took:.1f} s at a load of {os.getloadavg()[0]:.0f}"
