@@ -59,6 +59,8 @@ class Writer:
             sentences.append(self._promise(lateness))
         for cause in causes:
             sentences.extend(self._cause(cause, lateness, timeline))
+        if lateness is not None and (lateness.late or 0) > 0:
+            sentences.extend(self._joint(lateness))
         named = [cause for cause in causes if cause.department is not None]
         if not named and timeline.first is not None and not (lateness and lateness.late):
             sentences.append(Sentence(self.phrases["text_only"]))
@@ -183,6 +185,20 @@ class Writer:
             text = self.phrases["would_gain"].format(activity=activity, late=late)
         sentences.append(Sentence(_upper(text), cause.events))
         return sentences
+
+    def _joint(self, lateness: Lateness) -> list[Sentence]:
+        return [
+            Sentence(
+                self.phrases["joint"].format(
+                    activity=self._activity(stretch.members[-1]),
+                    late=self.span(stretch.charged),
+                    end=self.time(stretch.end),
+                ),
+                (stretch.event,) if stretch.event else (),
+            )
+            for stretch in lateness.path
+            if stretch.owner is None and stretch.charged > 0
+        ]
 
     def _activity(self, activity: str) -> str:
         return self.rules.name(self.rules.activities[activity].names, self.language)
