@@ -22,6 +22,7 @@ from services.cli.company import folder_of, load_company
 from services.cli.connection import Address, ConsoleClient
 from services.cli.demo_view import View
 from services.cli.instance import Folder, Running
+from services.cli.logs import to_stderr
 from services.cli.pipeline import Pipeline
 from services.cli.story import decisions
 from services.local.supervisor import Interrupted
@@ -181,6 +182,7 @@ def run(
     Raises:
         AkarError: Something did not start, or refused what was posted.
     """
+    to_stderr()
     view = View(as_json=as_json)
     temporary = None
     if data_dir is None:

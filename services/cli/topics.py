@@ -12,6 +12,7 @@ from services.chassis.positions import Reach, reaches
 from services.chassis.settings import KafkaSettings
 from services.cli.company import folder_of, load_company
 from services.cli.connection import running_here
+from services.cli.logs import to_stderr
 
 WIDE_COLUMNS: Final = 130
 """From this width on the purpose of each topic has room beside its figures."""
@@ -36,6 +37,7 @@ def run(*, registry: str | None, data_dir: Path | None, as_json: bool) -> None:
     found: dict[str, Reach] = {}
     problem: str | None = None
     if broker is not None:
+        to_stderr()
         try:
             found = reaches(settings, [settings.topic(topic.name) for topic in declared])
         except BrokerUnavailable as error:

@@ -10,6 +10,7 @@ import typer
 from services.chassis.errors import TransientError
 from services.cli.company import folder_of, load_company
 from services.cli.instance import Folder, Running
+from services.cli.logs import to_stderr
 from services.cli.pipeline import Pipeline
 from services.cli.settings import CliSettings
 from services.local.supervisor import Interrupted
@@ -35,6 +36,7 @@ def run(
         ConfigurationError: Something has to be changed first; nothing is left running.
         TransientError: Something did not become ready, or ended for good.
     """
+    to_stderr()
     company_folder = folder_of(registry)
     company = load_company(company_folder)
     pipeline = Pipeline(
@@ -80,6 +82,8 @@ def _greeting(running: Running) -> str:
             f"  Data, secrets, logs             {running.data_dir}",
             f"  Who is told where               {running.data_dir}/receivers.toml",
             "",
+            "For curl:",
+            f"  export INTAKE={running.intake} KEY=$(cat {running.data_dir}/secrets/channel_key)",
             'In another terminal, in this folder:  akar send "paket saya belum sampai" --case-id INV-1',
             "Stop with Ctrl-C.",
         )
