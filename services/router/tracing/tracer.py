@@ -9,6 +9,7 @@ customer wrote about, and names nobody.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from schemas.vocabulary import CauseKind, Finding, Outcome
@@ -25,6 +26,7 @@ from services.router.tracing.model import (
     Decision,
     Evidence,
     Missing,
+    Sentence,
     SymptomScore,
 )
 from services.router.tracing.recovery import recover
@@ -40,10 +42,14 @@ _GRACE: Final = HOUR // 60
 """A promise that runs out is looked at this long afterwards (a minute)."""
 
 
-def trace(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Decision:
+def trace(
+    complaint: Complaint, case: Case, rules: Rules, as_of: int, *, words: bool = True
+) -> Decision:
     """Return why it happened and who can help, as far as was known at ``as_of`` (µs UTC).
 
-    ``as_of`` must not lie before the complaint. Events after it are not looked at.
+    ``as_of`` must not lie before the complaint. Events after it are not looked at. Without
+    ``words`` nothing is explained, which takes a third less time and gives the same digest: enough
+    to see whether a further event changes anything.
     """
     timeline = build(case, rules, complaint.occurred_at, as_of)
     foreign = timeline.first is not None and timeline.first.at > complaint.occurred_at + _SKEW
@@ -71,9 +77,12 @@ def trace(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Decisio
         missing = tuple(fact for fact in missing if fact.finding is Finding.SILENT)
     elif timeline.first is None:
         missing = _nothing_known(found, rules)
-    explanation, customer_words = explanations(
-        rules, found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
-    )
+    explanation: Mapping[str, tuple[Sentence, ...]] = {}
+    customer_words: Mapping[str, tuple[str, ...]] = {}
+    if words:
+        explanation, customer_words = explanations(
+            rules, found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
+        )
     return Decision(
         complaint_id=complaint.complaint_id,
         case_id=case.case_id,

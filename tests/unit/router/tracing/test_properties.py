@@ -170,6 +170,9 @@ def test_the_same_inputs_give_the_same_bytes(situation: tuple[Complaint, Case, R
     first, second = trace(complaint, case, rules, as_of), trace(complaint, case, again, as_of)
     assert first.canonical() == second.canonical()
     assert first.digest() == second.digest()
+    wordless = trace(complaint, case, rules, as_of, words=False)
+    assert wordless.digest() == first.digest()
+    assert replace(first, explanation={}, customer_words={}) == wordless
 
 
 @settings(max_examples=120)
