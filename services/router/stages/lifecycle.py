@@ -1,6 +1,7 @@
 """The lifecycle stage, keyed by complaint: the state machine's shell; numbers revisions and runs every clock.
 
-Rows: one per complaint (`c:`) and the due index (`d`), sorted by time.  None holds the customer's words.
+Rows: one per complaint (`c:`) and the due index (`d`), sorted by time; and messages that came early (early.py).  None holds
+the customer's words.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from services.router.lifecycle.model import (
     WithdrawAssignment,
 )
 from services.router.lifecycle.targets import verdict_of
+from services.router.stages import early
 from services.router.stages.base import Company, Record, Stage
 from services.router.tracing import model, symptoms, tracer
 
@@ -90,6 +92,8 @@ class LifecycleStage(Stage):
         self._carry_out(partition, step, envelope)
         if life.case_id is None:
             self._decide_without_case(partition, step[0], envelope)
+        for message in early.take(partition, data.complaint_id):
+            self._apply_message(partition, message)
 
     def _decide_without_case(
         self, partition: Partition, life: Life, envelope: Envelope[Any]
@@ -124,10 +128,16 @@ class LifecycleStage(Stage):
     def _messaged(
         self, partition: Partition, record: Record, envelope: Envelope[ComplaintMessagedV1]
     ) -> None:
+        if self._life(partition, envelope.data.complaint_id) is None:
+            # Two topics: a worker that is behind may read the message first.
+            early.keep(partition, record, envelope)
+        else:
+            self._apply_message(partition, envelope)
+
+    def _apply_message(self, partition: Partition, envelope: Envelope[ComplaintMessagedV1]) -> None:
         life = self._life(partition, envelope.data.complaint_id)
         if life is None:
-            self.dead_letter(partition, record, "unknown_complaint", "a message about no complaint")
-            return
+            raise RuntimeError("a message is applied to a complaint")
         step = machine.messaged(life, envelope.data.kind, at=microseconds(envelope.data.sent_at))
         self._carry_out(partition, step, envelope)
 
@@ -157,6 +167,9 @@ class LifecycleStage(Stage):
             step = machine.due(life, as_of=now)
             partition.store.delete(_DUE, item)
             self._carry_out(partition, step, envelope)
+        for kept in early.expired(partition, now):
+            detail = "a message about no complaint; its text is in the record at its origin"
+            self.dead_letter(partition, kept, "unknown_complaint", detail)
 
     # -- what goes out -------------------------------------------------------------------
 

@@ -407,6 +407,66 @@ def test_the_customers_word_ends_it(pipeline: Pipeline) -> None:
     assert isinstance(pipeline.inbox("packing")[-1], AssignmentWithdrawnV1)
 
 
+SATISFIED = ComplaintMessagedV1(
+    complaint_id="C-1",
+    message_id="m1",
+    channel="web",
+    kind=MessageKind.SATISFIED,
+    text="sudah sampai, CANARY",
+    sent_at=NOW,
+)
+
+
+def tick(pipeline: Pipeline, at: datetime) -> None:
+    """The clock, in every partition."""
+    for number in range(PARTITIONS):
+        data = ClockTickedV1(partition=number, at=at)
+        record = codec.encode(
+            codec.wrap(data, id=f"tick-{number}-{at}", source="/akar/ticker", time=at)
+        )
+        pipeline.raw(
+            topics.CLOCK_TICK, record.key, record.value, record.headers, partition=number, at=at
+        )
+
+
+def test_a_message_that_is_read_before_its_complaint_takes_effect_all_the_same(
+    pipeline: Pipeline,
+) -> None:
+    """Two topics, one worker that is behind: the message waits for its complaint, and counts once."""
+    late_packing(pipeline)
+    pipeline.send(topics.COMPLAINT_MESSAGED, SATISFIED, "m1")
+    pipeline.send(topics.COMPLAINT_MESSAGED, SATISFIED, "m1")
+    tick(pipeline, NOW + timedelta(minutes=59))
+    for partition in pipeline.partitions.values():
+        for rows in partition.store.freeze().values():
+            assert all(b"CANARY" not in (value or b"") for value in rows.values())
+        partition.store.applied(1, touched=1)
+
+    pipeline.complains()
+
+    assert pipeline.status.state is ComplaintState.CLOSED
+    states = [event.data.state for event in pipeline.events(topics.COMPLAINT_STATUS)]
+    assert states.count(ComplaintState.CLOSED) == 1
+    tick(pipeline, NOW + timedelta(hours=2))
+    assert pipeline.dead_letters == []
+
+
+def test_a_message_about_no_complaint_is_put_aside_in_the_end(pipeline: Pipeline) -> None:
+    """After an hour nobody waits any more: a dead letter with its place, and nothing stays behind."""
+    pipeline.send(topics.COMPLAINT_MESSAGED, SATISFIED, "m1")
+    assert pipeline.dead_letters == []
+
+    tick(pipeline, NOW + timedelta(hours=1, seconds=1))
+
+    (letter,) = pipeline.dead_letters
+    assert (letter.reason, letter.offset) == ("unknown_complaint", 0)
+    assert letter.topic == PREFIX + topics.COMPLAINT_MESSAGED.name
+    pipeline.complains()
+    tick(pipeline, NOW + timedelta(hours=3))
+    assert pipeline.status.state is not ComplaintState.CLOSED
+    assert len(pipeline.dead_letters) == 1
+
+
 GOOD = codec.encode(
     codec.wrap(
         ProcessObservedV1(
