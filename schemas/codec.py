@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from schemas.envelope import Contract, Envelope, rfc3339
+from schemas.envelope import Contract, Envelope, rfc3339, to_utc
 
 SPEC_VERSION: Final = b"1.0"
 CONTENT_TYPE: Final = b"application/json; charset=utf-8"
@@ -191,8 +191,8 @@ def decode(
 def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
+        if time.tzinfo is not None:
+            return to_utc(time)
     except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise ContractViolation("bad_header", "ce_time", "is no RFC 3339 time with an offset")
-    return time.astimezone(UTC)
+        pass
+    raise ContractViolation("bad_header", "ce_time", "is no RFC 3339 time with an offset")

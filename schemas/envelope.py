@@ -7,9 +7,17 @@ every service; the hazard is that an attribute added here is a promise to every 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 
 def rfc3339(value: datetime) -> str:
@@ -18,13 +26,30 @@ def rfc3339(value: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+def _written(value: object) -> object:
+    # pydantic would read a number, also within quotes, as seconds or milliseconds, whichever seems likelier.
+    if isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-"):
+        return value
+    raise ValueError("has to be a time in RFC 3339, such as 2026-03-02T09:15:00+07:00")
+
+
 def to_utc(value: datetime) -> datetime:
-    """The same instant in UTC."""
+    """The same instant in UTC.
+
+    Raises:
+        ValueError: it lies outside of 1900 to 2200: an error of the source's, which no arithmetic should meet.
+    """
+    if not _EARLIEST_YEAR <= value.year < _LATEST_YEAR:
+        raise ValueError("is not between 1900 and 2200")
     return value.astimezone(UTC)
 
 
+_EARLIEST_YEAR: Final = 1900
+_LATEST_YEAR: Final = 2200
+
 Timestamp = Annotated[
     AwareDatetime,
+    BeforeValidator(_written),
     AfterValidator(to_utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
 ]

@@ -95,11 +95,14 @@ class Topic:
             configs["delete.retention.ms"] = str(int(TOMBSTONE_RETENTION.total_seconds() * 1000))
             configs["max.compaction.lag.ms"] = str(int(COMPACTION_LAG.total_seconds() * 1000))
             configs["segment.bytes"] = str(64 << 20)
-        if one_disk and self.durable:
-            configs["flush.messages"] = "1"
+        if one_disk:
+            # Said for both kinds: the broker's own default may be either.
+            configs["flush.messages"] = "1" if self.durable else NEVER
         return configs
 
 
+NEVER: Final = str(2**63 - 1)
+"""Kafka's own default of `flush.messages`: leave it to the operating system."""
 TOMBSTONE_RETENTION: Final = timedelta(days=7)
 """A state folder that stood still for longer is rebuilt from nothing: it may have missed a deletion."""
 COMPACTION_LAG: Final = timedelta(hours=6)

@@ -150,7 +150,8 @@ class _Results:
 
     def response(self) -> Response:
         headers = {"cache-control": "no-store"}
-        status = 200
+        # As strong as what was stored: 202 only if every line was.
+        status = 202 if self._stored == len(self._lines) else 200
         if self._again:
             headers["retry-after"] = "2"
             if not self._stored:

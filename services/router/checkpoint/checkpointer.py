@@ -69,13 +69,25 @@ class Partition:
             with the partition.
     """
 
-    __slots__ = ("_outputs", "memory", "number", "store")
+    __slots__ = ("_begun", "_outputs", "memory", "number", "store")
 
     def __init__(self, number: int, store: PartitionStore, outputs: list[Output]) -> None:
         self.number = number
         self.store = store
         self.memory: dict[str, Any] = {}
         self._outputs = outputs
+        self._begun = 0
+
+    def begin(self) -> None:
+        """A record begins."""
+        self.store.begin()
+        self._begun = len(self._outputs)
+
+    def roll_back(self) -> None:
+        """Take back every row and output of the record in hand."""
+        self.store.roll_back()
+        del self._outputs[self._begun :]
+        self.memory.clear()
 
     def emit(self, output: Output) -> None:
         """Send a record, within the transaction that commits the offset of the record in hand."""

@@ -73,6 +73,7 @@ class PartitionStore:
         self._memory = memory
         self._open: Rows = {}
         self._frozen: Rows = {}
+        self._undo: list[tuple[dict[bytes, bytes | None], bytes, bytes | None, bool]] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = Rdict(str(path), memory.options())
 
@@ -133,21 +134,38 @@ class PartitionStore:
 
     def put(self, group: bytes, item: bytes, value: bytes) -> None:
         """Write a row into the open buffer."""
-        rows = self._open.get(group)
-        if rows is None:
-            rows = self._open[group] = {}
-        rows[item] = value
+        self._set(group, item, value)
 
     def delete(self, group: bytes, item: bytes = b"") -> None:
         """Delete a row in the open buffer."""
-        self._open.setdefault(group, {})[item] = None
+        self._set(group, item, None)
+
+    def _set(self, group: bytes, item: bytes, value: bytes | None) -> None:
+        rows = self._open.get(group)
+        if rows is None:
+            rows = self._open[group] = {}
+        self._undo.append((rows, item, rows.get(item), item in rows))
+        rows[item] = value
+
+    def begin(self) -> None:
+        """A record begins: `roll_back` takes back what is written from here on."""
+        self._undo.clear()
+
+    def roll_back(self) -> None:
+        """Take back everything since `begin`."""
+        while self._undo:
+            rows, item, value, existed = self._undo.pop()
+            if existed:
+                rows[item] = value
+            else:
+                del rows[item]
 
     # -- the protocol ---------------------------------------------------------
 
     @property
     def dirty(self) -> bool:
         """Whether the open buffer holds changes."""
-        return bool(self._open)
+        return any(self._open.values())
 
     def freeze(self) -> Rows:
         """Hand over the open buffer to a transaction; it stays readable until `applied` or `discard`."""
@@ -156,6 +174,7 @@ class PartitionStore:
                 "the last checkpoint of this partition was neither applied nor discarded"
             )
         self._frozen, self._open = self._open, {}
+        self._undo.clear()
         return self._frozen
 
     def applied(self, next_offset: int, *, touched: int) -> None:
@@ -175,6 +194,7 @@ class PartitionStore:
         """Forget everything that is not in RocksDB: the partition was taken away."""
         self._open = {}
         self._frozen = {}
+        self._undo.clear()
 
     # -- restoring --------------------------------------------------------------
 

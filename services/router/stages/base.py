@@ -10,17 +10,24 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+import structlog
 
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract, Envelope
 from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds
+from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.transactions import Output
 from services.router.tracing.company import Rules
+
+log = structlog.get_logger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SOURCE: Final = "/akar/router"
 FORWARDED: Final = "akar_forwarded"
@@ -89,13 +96,18 @@ class Stage:
         ):
             self._forward(partition, record)
             return
+        partition.begin()
         try:
             envelope: Envelope[Any] = codec.decode(
                 topic.contracts, key=key, value=record.value, headers=record.headers
             )
             handler(partition, record, envelope)
         except codec.ContractViolation as violation:
+            partition.roll_back()
             self.dead_letter(partition, record, violation.code, str(violation))
+        except PermanentError as error:
+            partition.roll_back()
+            self.dead_letter(partition, record, error.code, error.detail)
 
     def _forward(self, partition: Partition, record: Record) -> None:
         headers: list[tuple[str, str | bytes | None]] = list(record.headers)
@@ -152,6 +164,20 @@ class Stage:
             )
         )
         partition.emit(Output(topic, encoded.key, encoded.value, list(encoded.headers)))
+
+
+def settled(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a pure core.
+
+    Raises:
+        PermanentError: the core failed.  It reads nothing but its arguments, so it would fail again; ending the process
+            would only make the worker meet the same record after every start.
+    """
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        log.exception("router.core_failed", function=function.__qualname__)
+        raise PermanentError("core_failed", f"{function.__qualname__}: {error!r}") from error
 
 
 def recorded_time(record: Record) -> datetime:

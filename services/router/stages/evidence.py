@@ -17,7 +17,7 @@ from services.chassis import ids, metrics
 from services.chassis.clock import microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
-from services.router.stages.base import Company, Record, Stage, recorded_time
+from services.router.stages.base import Company, Record, Stage, recorded_time, settled
 from services.router.tracing import model, tracer
 
 MOST_EVENTS: Final = 2_000
@@ -147,8 +147,12 @@ class EvidenceStage(Stage):
             (microseconds(request.as_of), *(min(event.at, event.recorded_at) for event in events))
         )
         with metrics.DECISION_SECONDS.time():
-            decision = tracer.trace(
-                mapping.complaint_from_request(request), case, self._company.rules, as_of
+            decision = settled(
+                tracer.trace,
+                mapping.complaint_from_request(request),
+                case,
+                self._company.rules,
+                as_of,
             )
         return mapping.trace_answer(
             decision, case_id=request.case_id, sequence=request.sequence, trigger=trigger

@@ -31,7 +31,7 @@ from services.router.lifecycle.model import (
 )
 from services.router.lifecycle.targets import verdict_of
 from services.router.stages import early
-from services.router.stages.base import Company, Record, Stage
+from services.router.stages.base import Company, Record, Stage, settled
 from services.router.tracing import model, symptoms, tracer
 
 _LIVES: Final = b"c:"
@@ -84,9 +84,9 @@ class LifecycleStage(Stage):
         known_languages = {pack.language for pack in rules.packs}
         language = data.language if data.language in known_languages else None
         if language is None:
-            language = symptoms.detect(data.text, rules)
+            language = settled(symptoms.detect, data.text, rules)
         life = mapping.life_from_complaint(
-            data, symptoms.classify(data.text, language, rules), language
+            data, settled(symptoms.classify, data.text, language, rules), language
         )
         step = machine.received(life)
         self._carry_out(partition, step, envelope)
@@ -98,8 +98,12 @@ class LifecycleStage(Stage):
     def _decide_without_case(
         self, partition: Partition, life: Life, envelope: Envelope[Any]
     ) -> None:
-        decision = tracer.trace(
-            mapping.complaint_from_life(life), model.Case(""), self._company.rules, life.occurred_at
+        decision = settled(
+            tracer.trace,
+            mapping.complaint_from_life(life),
+            model.Case(""),
+            self._company.rules,
+            life.occurred_at,
         )
         self._decide(partition, life, mapping.wire_decision(decision), envelope)
 

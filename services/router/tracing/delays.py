@@ -19,7 +19,7 @@ unknown, not late. Breaking this names departments for the silence of a computer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.router.tracing.company import ActivityRule, Rules, chosen
 from services.router.tracing.model import Case
@@ -27,8 +27,7 @@ from services.router.tracing.path import Way
 from services.router.tracing.timeline import Step, Timeline
 
 
-@dataclass(frozen=True, slots=True)
-class OwnDelay:
+class OwnDelay(NamedTuple):
     """One measured stretch of the path; µs.
 
     ``members`` are several activities when no event separates them. ``own`` is signed and None
@@ -159,6 +158,8 @@ class Clock:
 
 def _owner(rules: Rules, members: tuple[str, ...]) -> str | None:
     """Return the owner of a group, None where several share an inseparable stretch."""
+    if len(members) == 1:
+        return rules.activities[members[0]].owner
     owners = {rules.activities[key].owner for key in members}
     return owners.pop() if len(owners) == 1 else None
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import CauseKind, Finding, Transition
 from services.router.tracing.company import Rules, SymptomRule
@@ -31,8 +30,7 @@ Measure = Callable[[str, bool], Lateness]
 """Measures a promise by id; the flag says whether the customer denies that it is fulfilled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """Something that speaks for one cause."""
 
     department: str | None
@@ -43,8 +41,7 @@ class Weight:
     events: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(NamedTuple):
     """What the case says about one symptom; ``weights`` and ``unknown`` add up to 1 if any."""
 
     score: SymptomScore
@@ -223,10 +220,10 @@ def _explained(timed: list[Weight], faults: list[Weight]) -> tuple[list[Weight],
         fault = max(why, key=lambda w: (w.weight, w.events))
         if fault.department == delay.department:
             events = tuple(sorted({*delay.events, *(e for w in why for e in w.events)}))
-            left.append(replace(delay, events=events))
+            left.append(delay._replace(events=events))
             continue
-        left.append(replace(fault, weight=delay.weight * fault.weight))
-        left.append(replace(delay, weight=delay.weight * (1 - fault.weight)))
+        left.append(fault._replace(weight=delay.weight * fault.weight))
+        left.append(delay._replace(weight=delay.weight * (1 - fault.weight)))
     late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
     return left, [fault for fault in faults if fault.activity not in late]
 

@@ -9,7 +9,7 @@ silent; who is charged for it is still measured only as far as each source has s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.vocabulary import Finding
 from services.router.tracing.company import PromiseRule, Rules, chosen
@@ -19,8 +19,7 @@ from services.router.tracing.path import Way
 from services.router.tracing.timeline import Timeline
 
 
-@dataclass(frozen=True, slots=True)
-class Lateness:
+class Lateness(NamedTuple):
     """A promise measured in a case; µs.
 
     ``late`` is None when nobody knows the promised time; positive means missed. ``open`` is the
@@ -170,6 +169,8 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
     """Return the facts that would have told more, each with who owes it."""
     found: list[Missing] = []
     for stretch in path:
+        if len(stretch.members) == 1 and stretch.own is not None and not stretch.unfinished:
+            continue
         for key in stretch.members:
             rule = way.rules.activities[key]
             if key != stretch.members[-1] and way.finish(key) is None:

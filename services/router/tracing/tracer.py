@@ -48,7 +48,7 @@ def trace(
     """Return why it happened and who can help, as far as was known at ``as_of`` (µs UTC).
 
     ``as_of`` must not lie before the complaint. Events after it are not looked at. Without
-    ``words`` nothing is explained, which takes a third less time and gives the same digest: enough
+    ``words`` nothing is explained, which takes a fifth less time and gives the same digest: enough
     to see whether a further event changes anything.
     """
     timeline = build(case, rules, complaint.occurred_at, as_of)

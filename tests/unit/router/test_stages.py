@@ -558,3 +558,45 @@ def test_no_row_or_question_carries_the_customers_words(pipeline: Pipeline) -> N
     for partition in pipeline.partitions.values():
         for rows in partition.store.freeze().values():
             assert all(b"CANARY" not in (value or b"") for value in rows.values())
+
+
+def test_a_core_that_fails_costs_one_record(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record that the core cannot take is put aside without a trace of it in the rows; the next one counts."""
+    late_packing(pipeline)
+    pipeline.complains()
+    before = len(pipeline.decisions)
+
+    def fails(*_args: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.router.stages.evidence.tracer.trace", fails)
+        pipeline.happens("delivered", 90, event_id="poison")
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "core_failed"
+    stored = [
+        item
+        for partition in pipeline.partitions.values()
+        for item, _row in partition.store.items(b"e:INV-1")
+    ]
+    assert b"poison" not in stored
+
+    pipeline.happens("delivered", 95, event_id="sound")
+    assert len(pipeline.dead_letters) == 1
+    assert len(pipeline.decisions) >= before
+
+
+@pytest.mark.parametrize(
+    "at",
+    ['"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-12:00"', "1772355600", '"1772355600"'],
+)
+def test_times_that_no_clock_shows_are_put_aside(pipeline: Pipeline, at: str) -> None:
+    """A time outside of 1900 to 2200, or a bare number, breaks the contract and stops nothing."""
+    value = GOOD.value.replace(b'"2026-03-20T05:00:00Z"', at.encode(), 1)
+    assert value != GOOD.value
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, value, GOOD.headers)
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "invalid_data"

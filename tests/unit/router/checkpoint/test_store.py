@@ -44,6 +44,21 @@ def test_freezing_twice_is_refused(tmp_path: Path) -> None:
         store.freeze()
 
 
+def test_a_record_is_rolled_back_whole(tmp_path: Path) -> None:
+    """What a record wrote, overwrote or deleted is as before; what came before it stays."""
+    store = PartitionStore(tmp_path / "p", SharedMemory(1 << 20, 1 << 20))
+    store.put(b"a", b"kept", b"1")
+    store.begin()
+    store.put(b"a", b"kept", b"2")
+    store.delete(b"a", b"kept")
+    store.put(b"b", b"new", b"3")
+
+    store.roll_back()
+
+    assert store.items(b"a") == [(b"kept", b"1")]
+    assert store.items(b"b") == []
+
+
 class StoreMachine(RuleBasedStateMachine):
     """The store against three dictionaries: committed, under way, and open."""
 
