@@ -49,6 +49,9 @@ WORDS: Final = (
 )
 RETRY_SECONDS: Final = (0.1, 0.5)
 REQUEST_SECONDS: Final = 8.0
+MOST_CUSTOMERS: Final = 120
+"""At one time: a pipeline that stands still is not buried under those that wait for it."""
+MOST_REQUESTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +114,11 @@ class Client:
             base_url=intake,
             headers={"authorization": f"Bearer {channel_key}"},
             timeout=REQUEST_SECONDS,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+            # More connections than requests: none ever waits for another's, which httpx is slow at.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MOST_REQUESTS),
             trust_env=False,
         )
+        self._turn = asyncio.Semaphore(MOST_REQUESTS)
 
     async def close(self) -> None:
         """Close connections."""
@@ -123,6 +128,7 @@ class Client:
         """Post the complaint until it is accepted; its id."""
         key = placed.complaint["channel_ref"]
         while True:
+            await self._turn.acquire()
             self._journal.write(
                 row="request",
                 what="complaint",
@@ -141,6 +147,7 @@ class Client:
         """Tell that the customer is content."""
         body = {"kind": "satisfied"}
         while True:
+            await self._turn.acquire()
             self._journal.write(
                 row="request",
                 what="message",
@@ -158,6 +165,7 @@ class Client:
         """Post process events until each is accepted."""
         content = "".join(json.dumps(event) + "\n" for event in events).encode()
         while True:
+            await self._turn.acquire()
             self._journal.write(row="request", what="events", key=key, at=time.time(), body=events)
             answer = await self._post("/v1/process-events", None, content=content)
             stored: list[str] = []
@@ -188,6 +196,8 @@ class Client:
             return await self._http.post(path, json=json_body, content=content, headers=headers)
         except httpx.HTTPError as error:
             return type(error).__name__
+        finally:
+            self._turn.release()
 
     def _note(self, key: str, answer: httpx.Response | str) -> dict[str, Any] | None:
         if isinstance(answer, str):
@@ -224,7 +234,7 @@ async def play(client: Client, placed: Order, *, patience: float) -> None:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Open loop: customers come at their rate, however slowly they are served."""
+    """Customers come at their rate, however slowly they are served, up to `MOST_CUSTOMERS` at one time."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -233,16 +243,18 @@ async def run(options: argparse.Namespace) -> None:
     chance = random.Random(options.seed)
     key = options.key_file.read_text(encoding="utf-8").strip()
     client = Client(options.intake, key, journal, options.seed)
-    begin = loop.time()
+    begin = coming = loop.time()
+    room = asyncio.Semaphore(MOST_CUSTOMERS)
     async with asyncio.TaskGroup() as customers:
         number = 0
         while not stop.is_set() and loop.time() - begin < options.seconds:
+            await room.acquire()
             placed = order(number, run=options.run, chance=chance, now=datetime.now(UTC))
-            customers.create_task(play(client, placed, patience=chance.uniform(1.0, 4.0)))
+            task = customers.create_task(play(client, placed, patience=chance.uniform(1.0, 4.0)))
+            task.add_done_callback(lambda _: room.release())
             number += 1
-            wait = begin + number / options.rate - loop.time()
-            if wait > 0:
-                await asyncio.sleep(wait)
+            coming = max(coming + 1 / options.rate, loop.time() - 1.0)
+            await asyncio.sleep(max(0.0, coming - loop.time()))
     await client.close()
     journal.close()
 
