@@ -71,7 +71,8 @@ _REFUSALS: Final = {
 
 _BATCH: Final = (
     "One result per line that is not empty: `line`, `status` and either the answer's fields or `problem`. "
-    "The response itself is 503 when nothing was stored and some lines may be sent again."
+    "The response itself is 202 when every line was stored, 503 when none was and some may be sent again, "
+    "else 200: read the lines."
 )
 
 _OPERATIONS: Final[dict[str, dict[str, Any]]] = {
@@ -112,7 +113,12 @@ def operation(name: str) -> dict[str, Any]:
     responses: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": problem} for status, text in _REFUSALS.items()
     }
-    if told["accepted"] is not None:
+    if told["accepted"] is None:
+        responses[202] = {
+            "description": "Every line was stored: the broker has confirmed them all.",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    else:
         schema = {"$ref": REF.format(model=told["accepted"])}
         responses[202] = {
             "description": "Stored: the broker has confirmed it.",
