@@ -16,6 +16,8 @@ from services.chassis import ids
 from services.chassis.records import Received
 
 DETAIL_LIMIT = 1000
+VALUE_LIMIT = 700_000
+"""Bytes of a value that is kept whole: base64 makes it a third larger, and a broker takes a megabyte by default."""
 
 
 def dead_letter(
@@ -31,13 +33,17 @@ def dead_letter(
         failed_at: When it failed.
     """
     origin = f"{record.topic}:{record.partition}:{record.offset}"
+    value = record.value
+    if value is not None and len(value) > VALUE_LIMIT:
+        detail = f"(the value of {len(value)} bytes is left out: it lies at {origin}) {detail}"
+        value = None
     data = DeadLetterV1(
         origin=origin,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         key=_text(record.key),
-        value=_text(record.value),
+        value=_text(value),
         headers=tuple((name, _text(value)) for name, value in record.headers),
         service=service,
         reason=reason,

@@ -47,7 +47,7 @@ T = TypeVar("T")
 OUTBOX = "notifier.outbox"
 """Transactional id, and the group that keeps how far the outbox is published."""
 REFRESH_SECONDS = 2.0
-DRAIN_SECONDS = 16.0
+DRAIN_SECONDS = 5.0
 
 log = get_logger(__name__)
 

@@ -10,14 +10,15 @@ one ends.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from sqlalchemy import Engine
 
 from services.chassis.clock import Clock
 from services.chassis.errors import BrokerUnavailable
 from services.chassis.logs import get_logger
-from services.chassis.transactional import TransactionalPublisher
+from services.chassis.records import Outgoing
 from services.notifier import ledger
 from services.notifier.bookkeeping import Bookkeeper
 
@@ -29,6 +30,22 @@ LATE_SECONDS = 30.0
 log = get_logger(__name__)
 
 
+class Publisher(Protocol):
+    """What `TransactionalPublisher` does."""
+
+    def open(self) -> int:
+        """Take over and tell the position."""
+        ...
+
+    def publish(self, records: Sequence[Outgoing], *, position: int) -> None:
+        """Write all or nothing."""
+        ...
+
+    def close(self) -> None:
+        """Give the connections up."""
+        ...
+
+
 class Relay:
     """Publishes the outbox.
 
@@ -37,19 +54,23 @@ class Relay:
         engine: The ledger's database, to read.
         bookkeeper: Writes to it.
         clock: Durations.
+        pause_seconds: Between two tries to reach the broker again.
     """
 
     def __init__(
         self,
-        publisher: TransactionalPublisher,
+        publisher: Publisher,
         engine: Engine,
         bookkeeper: Bookkeeper,
         clock: Clock,
+        *,
+        pause_seconds: float = 1.0,
     ) -> None:
         self._publisher = publisher
         self._engine = engine.execution_options(readonly=True)
         self._bookkeeper = bookkeeper
         self._clock = clock
+        self._pause = pause_seconds
         self._position = 0
         self._forgotten = 0
         self._more = threading.Event()
@@ -111,9 +132,10 @@ class Relay:
 
     def _reopen(self) -> None:
         wait: Callable[[float], bool] = self._stop.wait
-        while not wait(1.0):
+        while not wait(self._pause):
             try:
-                self._position = self._publisher.open()
+                # Never back: positions that the broker kept for too long without a write are forgotten there.
+                self._position = max(self._position, self._publisher.open())
             except BrokerUnavailable:
                 continue
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 
 from schemas.assignment import AssignmentOpenedV1
 from schemas.codec import EncodedRecord, encode, wrap
-from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED
+from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
 from schemas.vocabulary import NotificationOutcome, Role
 from services.chassis import database, ids
 from services.chassis.clock import FixedClock
@@ -210,3 +211,14 @@ def test_tables_of_another_version_are_refused(
 
     with pytest.raises(ConfigurationError, match="schema version 1"):
         prepare()
+
+
+def test_a_record_too_large_to_be_kept_whole_is_put_aside_without_its_value(engine: Engine) -> None:
+    """A dead letter always fits through the broker: one that did not would block the outbox for ever."""
+    record = replace(inbox_record(1, 0), value=b"x" * 1_000_000)
+    assert take_in(engine, [record]) == []
+    with engine.begin() as connection:
+        ((_, letter),) = ledger.untold(connection, after=0, most=10)
+    assert letter.topic == NOTIFIER_DLQ.name
+    assert len(letter.value or b"") < 1_000_000
+    assert b"1000000 bytes is left out" in (letter.value or b"")
