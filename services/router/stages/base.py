@@ -7,6 +7,7 @@ to the dead-letter topic in the same transaction; a record in the wrong partitio
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +57,7 @@ class Company:
     floor_parts: int
 
 
-class Stage:
+class Stage(ABC):
     """What both stages share: decoding, dead letters, forwarding, sending.
 
     Args:
@@ -76,9 +77,9 @@ class Stage:
         for topic, handler in self.bindings():
             self._handlers[physical(topic.name)] = (topic, handler)
 
+    @abstractmethod
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
         """The topics that this stage reads, each with its handler."""
-        raise NotImplementedError
 
     @property
     def topics(self) -> tuple[str, ...]:
