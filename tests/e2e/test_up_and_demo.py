@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,13 @@ class Up:
         return self.process.returncode, out
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    with (tmp_path / "up.err").open("w") as errors:
+@contextmanager
+def started(folder: Path) -> Iterator[Up]:
+    """`akar up` in a folder, ready; stopped at the end if the test has not done so."""
+    with (folder / "up.err").open("w") as errors:
         process = subprocess.Popen(
             [*AKAR, "up", "--ready-json"],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -97,8 +99,8 @@ def up(tmp_path: Path) -> Iterator[Up]:
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        assert line, (tmp_path / "up.err").read_text()
-        yield Up(process, tmp_path, json.loads(line))
+        assert line, (folder / "up.err").read_text()
+        yield Up(process, folder, json.loads(line))
     finally:
         if process.poll() is None:
             process.terminate()
@@ -109,9 +111,45 @@ def up(tmp_path: Path) -> Iterator[Up]:
                 process.communicate()
 
 
-@pytest.mark.timeout(START_SECONDS + 4 * STOP_SECONDS)
-def test_a_folder_s_pipeline_is_found_used_guarded_and_stopped(up: Up) -> None:
-    """One line when ready; then send, trace, topics and doctor need no argument; SIGINT leaves nothing behind."""
+@pytest.mark.timeout(2 * START_SECONDS + 5 * STOP_SECONDS)
+def test_a_folder_s_pipeline_is_found_used_guarded_stopped_and_goes_on(tmp_path: Path) -> None:
+    """One line when ready; then the other commands need no argument; a stop leaves nothing, a start goes on."""
+    with started(tmp_path) as up:
+        complaint = used(up)
+        processes = up.pids()
+        assert len(processes) >= 6
+        code, rest = up.stop(signal.SIGINT)
+        assert code == 0, (tmp_path / "up.err").read_text()
+        assert rest == "", "only the one line goes to stdout"
+        assert gone(processes, 10) == []
+        assert not (tmp_path / ".akar" / "run" / "up.json").exists()
+    with started(tmp_path) as again:
+        assert again.ready["channel_key"] == up.ready["channel_key"]
+        traced = akar(tmp_path, "trace", complaint, "--json")
+        assert traced.returncode == 0, traced.stderr
+        assert "complaint.traced" in {one["type"] for one in json.loads(traced.stdout)["events"]}
+        assert again.stop(signal.SIGTERM)[0] == 0
+
+
+def settled(folder: Path, complaint: str, department: str, *, seconds: float) -> dict[str, Any]:
+    """The newest decision, as soon as its first cause is `department`; fails after `seconds`."""
+    until = time.monotonic() + seconds
+    while True:
+        told = akar(folder, "trace", complaint, "--json")
+        assert told.returncode == 0, told.stderr
+        traced = [
+            one for one in json.loads(told.stdout)["events"] if one["type"] == "complaint.traced"
+        ]
+        last = max((one["data"] for one in traced), key=lambda data: int(data["revision"]))
+        if last["causes"][0]["department"] == department:
+            found: dict[str, Any] = last
+            return found
+        assert time.monotonic() < until, last
+        time.sleep(0.5)
+
+
+def used(up: Up) -> str:
+    """What a person does with a running pipeline; the id of the complaint sent."""
     assert {"intake", "console", "kafka", "channel_key", "data_dir"} <= up.ready.keys()
     for name in ("intake", "console"):
         with urllib.request.urlopen(up.ready[name] + "/readyz", timeout=5) as answer:
@@ -149,8 +187,10 @@ def test_a_folder_s_pipeline_is_found_used_guarded_and_stopped(up: Up) -> None:
     sent = akar(up.folder, "send", text, "--case-id", "E2E-1", "--wait", "40", "--json")
     assert sent.returncode == 0, sent.stderr
     found = json.loads(sent.stdout)
-    assert found["decision"]["outcome"] == "assigned"
-    assert found["decision"]["causes"][0]["department"] == "warehouse"
+    assert found["decision"] is not None, "not decided in 40 s"
+    # Events and complaints travel by different topics: the first decision may come before the last event.
+    last = settled(up.folder, found["complaint_id"], "warehouse", seconds=30)
+    assert last["outcome"] == "assigned"
 
     traced = akar(up.folder, "trace", found["complaint_id"])
     assert traced.returncode == 0, traced.stderr
@@ -167,44 +207,7 @@ def test_a_folder_s_pipeline_is_found_used_guarded_and_stopped(up: Up) -> None:
     assert {"intake", "console", "notifier", "router-0"} <= {
         one["name"] for one in json.loads(doctor.stdout)
     }
-
-    started = up.pids()
-    assert len(started) >= 6
-    code, rest = up.stop(signal.SIGINT)
-    assert code == 0, (up.folder / "up.err").read_text()
-    assert rest == "", "only the one line goes to stdout"
-    assert gone(started, 10) == []
-    assert not note.exists()
-
-
-@pytest.mark.timeout(START_SECONDS + 2 * STOP_SECONDS)
-def test_a_folder_goes_on_where_it_stood(up: Up) -> None:
-    """Keys, complaints and decisions are there after SIGTERM and another start."""
-    sent = akar(up.folder, "send", "belum sampai", "--case-id", "E2E-2", "--wait", "40", "--json")
-    complaint = json.loads(sent.stdout)["complaint_id"]
-    assert up.stop(signal.SIGTERM)[0] == 0
-    with (up.folder / "again.err").open("w") as errors:
-        again = subprocess.Popen(
-            [*AKAR, "up", "--ready-json"],
-            cwd=up.folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    try:
-        assert again.stdout is not None
-        ready = json.loads(again.stdout.readline())
-        assert ready["channel_key"] == up.ready["channel_key"]
-        traced = akar(up.folder, "trace", complaint, "--json")
-        assert traced.returncode == 0, traced.stderr
-        assert "complaint.traced" in {
-            event["type"] for event in json.loads(traced.stdout)["events"]
-        }
-    finally:
-        again.terminate()
-        again.communicate(timeout=STOP_SECONDS)
-    assert again.returncode == 0
+    return str(found["complaint_id"])
 
 
 @pytest.mark.timeout(START_SECONDS + 2 * STOP_SECONDS)
@@ -249,8 +252,8 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
             if "complaints" in line:
                 break
         (folder,) = tmp_path.glob("akar-demo-*")
-        started = [int(path.read_text()) for path in (folder / "run").glob("*.pid")]
-        assert len(started) >= 6
+        processes = [int(path.read_text()) for path in (folder / "run").glob("*.pid")]
+        assert len(processes) >= 6
         demo.send_signal(signal.SIGINT)
         rest, _ = demo.communicate(timeout=STOP_SECONDS)
     finally:
@@ -259,7 +262,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
             demo.communicate()
     assert demo.returncode == 130, rest
     assert "Traceback" not in rest
-    assert gone(started, 10) == []
+    assert gone(processes, 10) == []
     assert not folder.exists()
 
 
