@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -70,6 +71,9 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
         stage(company, physical=kafka.topic, partitions=kafka.partitions)
         for stage in (LifecycleStage, EvidenceStage)
     )
+    # The company's rules and the libraries live as long as the process: no collection need look at them again.
+    gc.collect()
+    gc.freeze()
     state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
     worker = Worker(kafka, settings, stages, state_dir=state_dir)
     loop_turns = Heartbeat("the event loop")

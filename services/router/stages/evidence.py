@@ -7,14 +7,15 @@ watermarks of this partition (`w`).  An event of a case that nobody complained a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from schemas import codec, topics
 from schemas.envelope import Envelope
 from schemas.process import ProcessObservedV1
-from schemas.tracing import TraceAnsweredV1, TraceRequestedV1
+from schemas.tracing import TraceRequestedV1
 from services.chassis import ids, metrics
-from services.chassis.clock import microseconds
+from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
 from services.router.stages.base import Company, Record, Stage, recorded_time, settled
@@ -75,7 +76,7 @@ class EvidenceStage(Stage):
         store.put(group, item, mapping.event_row(recorded, value))
         self._advance_watermark(partition, data, recorded)
         if traced is not None:
-            self._trace_again(partition, data.case_id, envelope)
+            self._trace_again(partition, data.case_id, envelope, from_microseconds(recorded))
 
     def _advance_watermark(
         self, partition: Partition, data: ProcessObservedV1, recorded: int
@@ -113,69 +114,78 @@ class EvidenceStage(Stage):
         # The row of the group itself says that there is a complaint about this case, for the way of every event.
         if partition.store.get(group) is None:
             partition.store.put(group, b"", _OPEN)
-        answer = self._trace(partition, request, envelope.id)
-        self._remember(partition, request, answer)
-        self._answer(partition, answer, envelope)
+        case = self._case(partition, request.case_id)
+        self._answer(partition, request, case, envelope, envelope.time)
 
     def _trace_again(
-        self, partition: Partition, case_id: str, envelope: Envelope[ProcessObservedV1]
+        self,
+        partition: Partition,
+        case_id: str,
+        envelope: Envelope[ProcessObservedV1],
+        recorded: datetime,
     ) -> None:
+        case = self._case(partition, case_id)
         for item, row in partition.store.items(_TRACES + case_id.encode()):
             if not item:
                 continue
             material, _, stored = row.partition(b"\n")
             request = TraceRequestedV1.model_validate_json(stored)
-            answer = self._trace(partition, request, envelope.id)
-            if answer.material.encode() != material:
-                self._remember(partition, request, answer)
-                self._answer(partition, answer, envelope)
+            # Most events change nothing: the words are made only for those that do.
+            if self._trace(request, case, words=False).digest().encode() != material:
+                self._answer(partition, request, case, envelope, recorded)
+
+    def _case(self, partition: Partition, case_id: str) -> model.Case:
+        rows = partition.store.items(_EVENTS + case_id.encode(), most=MOST_EVENTS)
+        if len(rows) == MOST_EVENTS:
+            partition.store.put(_TRACES + case_id.encode(), b"", _FULL)
+        events = tuple(mapping.event_from_row(row) for _item, row in rows)
+        return model.Case(case_id, events, dict(self._watermarks(partition)))
 
     def _trace(
-        self, partition: Partition, request: TraceRequestedV1, trigger: str
-    ) -> TraceAnsweredV1:
-        events = tuple(
-            mapping.event_from_row(row)
-            for _item, row in partition.store.items(
-                _EVENTS + request.case_id.encode(), most=MOST_EVENTS
-            )
-        )
-        if len(events) == MOST_EVENTS:
-            partition.store.put(_TRACES + request.case_id.encode(), b"", _FULL)
-        case = model.Case(request.case_id, events, dict(self._watermarks(partition)))
+        self, request: TraceRequestedV1, case: model.Case, *, words: bool = True
+    ) -> model.Decision:
         # Whatever came later than the complaint is known too; the order in which they came makes no difference.
         as_of = max(
-            (microseconds(request.as_of), *(min(event.at, event.recorded_at) for event in events))
+            microseconds(request.as_of),
+            *(min(event.at, event.recorded_at) for event in case.events),
+            microseconds(request.occurred_at),
         )
         with metrics.DECISION_SECONDS.time():
-            decision = settled(
+            return settled(
                 tracer.trace,
                 mapping.complaint_from_request(request),
                 case,
                 self._company.rules,
                 as_of,
+                words=words,
             )
-        return mapping.trace_answer(
-            decision, case_id=request.case_id, sequence=request.sequence, trigger=trigger
-        )
-
-    def _remember(
-        self, partition: Partition, request: TraceRequestedV1, answer: TraceAnsweredV1
-    ) -> None:
-        row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
-        partition.store.put(_TRACES + request.case_id.encode(), request.complaint_id.encode(), row)
 
     def _answer(
         self,
         partition: Partition,
-        answer: TraceAnsweredV1,
+        request: TraceRequestedV1,
+        case: model.Case,
         cause: Envelope[Any],
+        at: datetime,
     ) -> None:
+        """Trace, remember and answer.
+
+        `at` is when the cause was recorded: what happened days ago may be heard of only now.
+        """
+        answer = mapping.trace_answer(
+            self._trace(request, case),
+            case_id=request.case_id,
+            sequence=request.sequence,
+            trigger=cause.id,
+        )
+        row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
+        partition.store.put(_TRACES + request.case_id.encode(), request.complaint_id.encode(), row)
         self.send(
             partition,
             self._answered,
             answer,
             event_id=ids.event_id("trace.answered", answer.complaint_id, answer.trigger),
-            at=cause.time,
+            at=at,
             complaint=answer.complaint_id,
             cause=cause,
         )

@@ -17,7 +17,7 @@ from schemas.notification import NotificationRecordedV1
 from schemas.tracing import Decision, TraceAnsweredV1
 from schemas.vocabulary import Outcome
 from services.chassis import ids, metrics
-from services.chassis.clock import from_microseconds, microseconds
+from services.chassis.clock import microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
 from services.router.lifecycle import machine
@@ -218,7 +218,7 @@ class LifecycleStage(Stage):
             self._requested,
             mapping.trace_request(life, as_of=effect.as_of, reason=effect.reason),
             event_id=ids.event_id("trace.requested", life.complaint_id, str(effect.sequence)),
-            at=from_microseconds(effect.as_of) if effect.reason == "due" else envelope.time,
+            at=envelope.time,
             complaint=life.complaint_id,
             cause=envelope,
         )

@@ -291,6 +291,26 @@ def test_later_evidence_withdraws_the_wrong_assignment(pipeline: Pipeline) -> No
         assert told[-1].reason == "retraced"
 
 
+def test_a_decision_is_dated_by_when_its_cause_was_heard_of(pipeline: Pipeline) -> None:
+    """An event that happened days ago and is recorded now makes a decision of now, not of then."""
+    for activity, hours_ago in (
+        ("order_placed", 300),
+        ("payment_received", 299.5),
+        ("payment_verified", 299),
+        ("confirmed", 298),
+        ("picked", 296),
+    ):
+        pipeline.happens(activity, hours_ago)
+    pipeline.complains()
+    heard = NOW + timedelta(hours=1)
+    for activity, hours_ago in (("packed", 150), ("handed_over", 149), ("delivered", 100)):
+        pipeline.happens(activity, hours_ago, recorded_at=heard)
+
+    assert len(pipeline.decisions) > 1
+    assert pipeline.decisions[0].traced_at == NOW
+    assert {decision.traced_at for decision in pipeline.decisions[1:]} == {heard}
+
+
 def test_repeats_change_nothing(pipeline: Pipeline) -> None:
     """The same event, question or complaint again writes nothing at all."""
     late_packing(pipeline)
