@@ -52,6 +52,8 @@ REQUEST_SECONDS: Final = 8.0
 MOST_CUSTOMERS: Final = 120
 """At one time: a pipeline that stands still is not buried under those that wait for it."""
 MOST_REQUESTS: Final = 32
+MOST_BATCHES: Final = 4
+"""As many as intake takes at one time (INTAKE_MAX_BATCHES)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Client:
             trust_env=False,
         )
         self._turn = asyncio.Semaphore(MOST_REQUESTS)
+        self._batch = asyncio.Semaphore(MOST_BATCHES)
 
     async def close(self) -> None:
         """Close connections."""
@@ -165,12 +168,15 @@ class Client:
         """Post process events until each is accepted."""
         content = "".join(json.dumps(event) + "\n" for event in events).encode()
         while True:
-            await self._turn.acquire()
-            self._journal.write(row="request", what="events", key=key, at=time.time(), body=events)
-            answer = await self._post("/v1/process-events", None, content=content)
+            async with self._batch:
+                await self._turn.acquire()
+                self._journal.write(
+                    row="request", what="events", key=key, at=time.time(), body=events
+                )
+                answer = await self._post("/v1/process-events", None, content=content)
             stored: list[str] = []
             error = answer if isinstance(answer, str) else None
-            if not isinstance(answer, str) and answer.status_code == 200:
+            if not isinstance(answer, str) and answer.status_code in (200, 202):
                 lines = [json.loads(line) for line in answer.text.splitlines()]
                 stored = [line["event_id"] for line in lines if line["status"] == 202]
             status = None if isinstance(answer, str) else answer.status_code

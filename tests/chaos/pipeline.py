@@ -108,7 +108,7 @@ class Pipeline:
                 *("--workers", str(self._workers)),
                 *("--webhooks", f"http://127.0.0.1:{port_file.read_text()}"),
             ],
-            PYTHONPATH=f"{ARM}",
+            PYTHONPATH=os.pathsep.join(filter(None, (str(ARM), os.environ.get("PYTHONPATH")))),
             AKAR_CHAOS_ARM=f"{self._order}",
             NOTIFIER_RETRY_WAITS="[0.5, 1, 2, 4, 8, 16]",
         )
