@@ -82,6 +82,7 @@ def fact_from(topic: Topic, record: Received) -> Fact:
         type=envelope.type,
         complaint_id=envelope.subject,
         at=microseconds(envelope.time),
+        recorded_at=microseconds(record.timestamp),
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

@@ -21,7 +21,7 @@ from schemas.vocabulary import ComplaintState
 from services.console import readmodel
 from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
 from services.console.projection import Fact, Kind, Summary
-from services.console.story import STATES, Labels, alerts, bars, instant, line, speak
+from services.console.story import STATES, Labels, alerts, bars, instant, line, percent, speak
 
 ON_ONE_PAGE: Final = 50
 TONES: Final = {
@@ -154,7 +154,7 @@ def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
     environment.filters |= {
         "moment": moment,
         "iso": lambda value: instant(value) if isinstance(value, int) else value,
-        "percent": lambda share: f"{100 * share:.0f} %",
+        "percent": percent,
         "department": labels.department,
         "activity": labels.activity,
         "symptom": labels.symptom,

@@ -43,6 +43,8 @@ class Fact:
     causation_id: str | None
     data: Mapping[str, Any]
     """The contract's data as JSON has it."""
+    recorded_at: int = 0
+    """When its writer wrote it, epoch microseconds: orders what happened at one instant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

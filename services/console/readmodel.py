@@ -32,12 +32,15 @@ from sqlalchemy import (
     update,
 )
 
+from services.chassis.errors import ConfigurationError
+from services.chassis.logs import get_logger
 from services.chassis.offsets import Offsets
 from services.chassis.records import Place
 from services.console.projection import Fact, Kind, Summary, apply
 
-VERSION: Final = 1
+VERSION: Final = 2
 
+log = get_logger(__name__)
 metadata = MetaData()
 offsets = Offsets(metadata)
 
@@ -49,6 +52,7 @@ _events = Table(
     Column("type", String(64), nullable=False),
     Column("complaint_id", String(256), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
     Column("topic", String(255), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
@@ -87,13 +91,19 @@ _involved = Table(
 _IN_ONE_QUERY: Final = 500
 """SQLite refuses statements with too many parameters."""
 
+_RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 Cursor = tuple[int, str]
 """`opened_at` and id of the last complaint of a page."""
 
 
 def prepare(connection: Connection) -> None:
-    """Create the tables; raises `ConfigurationError` for those of another version."""
-    offsets.prepare(connection, version=VERSION)
+    """Create the tables; those of another version are dropped, and built again from the topics."""
+    try:
+        offsets.prepare(connection, version=VERSION)
+    except ConfigurationError as error:
+        log.warning("the read model is built again", reason=error.detail)
+        metadata.drop_all(connection)
+        offsets.prepare(connection, version=VERSION)
 
 
 def absorb(connection: Connection, facts: Sequence[Fact], positions: Mapping[Place, int]) -> int:
@@ -125,6 +135,7 @@ def story(connection: Connection, complaint_id: str) -> list[Fact]:
             type=row.type,
             complaint_id=row.complaint_id,
             at=row.at,
+            recorded_at=row.recorded_at,
             topic=row.topic,
             partition=row.partition,
             offset=row.offset,
@@ -139,7 +150,7 @@ def story(connection: Connection, complaint_id: str) -> list[Fact]:
 
 def in_order(facts: Sequence[Fact]) -> list[Fact]:
     """By time; an event that led to another comes before it even within the same microsecond."""
-    waiting = sorted(facts, key=lambda fact: (fact.at, fact.topic, fact.partition, fact.offset))
+    waiting = sorted(facts, key=_place)
     by_id = {fact.event_id: fact for fact in waiting}
     placed: dict[str, Fact] = {}
 
@@ -204,6 +215,10 @@ def counts_by_department(connection: Connection) -> dict[str, int]:
     return {str(department): int(count) for department, count in rows}
 
 
+def _place(fact: Fact) -> tuple[int, int, int, int]:
+    return fact.at, fact.recorded_at, _RANK[fact.kind], fact.offset
+
+
 def _unseen(connection: Connection, facts: Sequence[Fact]) -> list[Fact]:
     unique = list({fact.event_id: fact for fact in reversed(facts)}.values())[::-1]
     seen: set[str] = set()
@@ -222,6 +237,7 @@ def _event_row(fact: Fact) -> dict[str, Any]:
         "type": fact.type,
         "complaint_id": fact.complaint_id,
         "at": fact.at,
+        "recorded_at": fact.recorded_at,
         "topic": fact.topic,
         "partition": fact.partition,
         "offset": fact.offset,

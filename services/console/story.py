@@ -154,9 +154,9 @@ def _causes(data: Mapping[str, Any], labels: Labels) -> str:
     if outcome == "asked":
         return "one fact would decide; its owner is asked."
     named = ", ".join(
-        f"{labels.department(cause['department'])} {_percent(cause['share'])}" for cause in causes
+        f"{labels.department(cause['department'])} {percent(cause['share'])}" for cause in causes
     )
-    sure = f" (confidence {_percent(data['confidence'])})"
+    sure = f" (confidence {percent(data['confidence'])})"
     if outcome == "triage":
         return f"not sure enough, a person decides{': ' + named if named else ''}{sure}."
     return f"{named or 'no cause named'}{sure}."
@@ -289,6 +289,7 @@ def story_document(summary: Summary, facts: Sequence[Fact], labels: Labels) -> d
                 "id": fact.event_id,
                 "type": fact.type,
                 "time": instant(fact.at),
+                "recorded_at": instant(fact.recorded_at),
                 "source": fact.source,
                 "topic": fact.topic,
                 "partition": fact.partition,
@@ -302,8 +303,10 @@ def story_document(summary: Summary, facts: Sequence[Fact], labels: Labels) -> d
     }
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def percent(share: float) -> str:
+    """A part of one in words."""
+    # Rounded up to certainty it would say more than anyone knows.
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _plain(word: str) -> str:

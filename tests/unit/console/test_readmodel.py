@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,24 @@ def test_no_cursor_can_break_it(text: str) -> None:
 def test_cursors_of_other_shapes_are_refused(written: str) -> None:
     """Booleans, floats, numbers for ids, other documents."""
     assert decode_cursor(written) is None
+
+
+def test_at_one_instant_the_writers_clock_orders() -> None:
+    """A replayed history has one time for many events: they come as they were written, decisions first among equals."""
+    located = replace(fact("located", 5, kind=Kind.STATUS), recorded_at=10)
+    traced = replace(fact("traced", 5, kind=Kind.TRACED), recorded_at=20)
+    assigned = replace(fact("assigned", 5, kind=Kind.STATUS), recorded_at=20)
+    found = readmodel.in_order([assigned, traced, located])
+    assert [one.event_id for one in found] == ["located", "traced", "assigned"]
+
+
+def test_tables_of_another_version_are_built_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read model is a copy: another version starts empty, and reads everything again."""
+    absorb(engine, fact("a", 1))
+    monkeypatch.setattr(readmodel, "VERSION", 99)
+    with engine.begin() as connection:
+        readmodel.prepare(connection)
+        assert readmodel.story(connection, "c1") == []
+        assert readmodel.offsets.load(connection) == {}
