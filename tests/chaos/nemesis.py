@@ -62,7 +62,7 @@ class Nemesis:
         ended = None
         while ended is None:
             # A worker may also end for another reason just now: then the armed life was not our one, and it is done again.
-            wait_for(f"{name} serves", lambda: pipeline.serves(name), 90)
+            wait_for(f"{name} serves", lambda: pipeline.serves(name), 180)
             pipeline.arm(name, f"{point}:{nth}", wipe=point == "restore.applied")
             killed = pipeline.kill(name)
             armed = wait_for(f"{name} takes {point}", pipeline.taken, 60, pause=0.01)
@@ -87,7 +87,7 @@ class Nemesis:
         finally:
             self.pipeline.kill(name, signal.SIGCONT)
         # It may end itself, having been fenced, or serve on.
-        wait_for(f"{name} serves", lambda: self.pipeline.serves(name), 90)
+        wait_for(f"{name} serves", lambda: self.pipeline.serves(name), 180)
 
     def wipe(self, name: str) -> None:
         """kill -9 a worker, and take its state folder away before it comes back."""
@@ -103,14 +103,14 @@ class Nemesis:
         def flows() -> bool:
             return all(b'"status":20' in _since(path, mark) for path, mark in marks.items())
 
-        wait_for("complaints and webhooks flow again", flows, 120)
+        wait_for("complaints and webhooks flow again", flows, 180)
 
     def pause(self, shortest: float, longest: float) -> None:
         """Let things run for a random time."""
         time.sleep(self.chance.uniform(shortest, longest))
 
     def _until_gone(self, name: str, pid: int, where: str) -> None:
-        wait_for(f"{name} ends {where}", lambda: self.pipeline.pid(name) != pid, 90)
+        wait_for(f"{name} ends {where}", lambda: self.pipeline.pid(name) != pid, 180)
 
     def _disturb(self, name: str) -> None:
         """Make the group rebalance: another worker falls silent beyond its session, and wakes."""

@@ -173,7 +173,7 @@ class Pipeline:
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to a process once it runs; its number."""
-        pid = wait_for(f"{name} runs", lambda: self.pid(name), 60, pause=0.01)
+        pid = wait_for(f"{name} runs", lambda: self.pid(name), 120, pause=0.01)
         os.kill(pid, number)
         return pid
 
@@ -195,7 +195,7 @@ class Pipeline:
         except (urllib.error.URLError, OSError):
             return False
 
-    def wait_back(self, name: str, before: int, seconds: float = 90.0) -> None:
+    def wait_back(self, name: str, before: int, seconds: float = 180.0) -> None:
         """Return once another process than `before` serves under that name."""
 
         def back() -> bool:
