@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import structlog
+
 from schemas import topics
 from schemas.clock import ClockTickedV1
 from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
@@ -33,6 +35,8 @@ from services.router.lifecycle.targets import verdict_of
 from services.router.stages import early
 from services.router.stages.base import Company, Record, Stage, settled
 from services.router.tracing import model, symptoms, tracer
+
+log = structlog.get_logger(__name__)
 
 _LIVES: Final = b"c:"
 _DUE: Final = b"d"
@@ -88,10 +92,12 @@ class LifecycleStage(Stage):
         life = mapping.life_from_complaint(
             data, settled(symptoms.classify, data.text, language, rules), language
         )
+        # The customer may have complained long before we heard of it; what we do is dated by our own time.
+        heard = envelope._replace(time=data.received_at)
         step = machine.received(life)
-        self._carry_out(partition, step, envelope)
+        self._carry_out(partition, step, heard)
         if life.case_id is None:
-            self._decide_without_case(partition, step[0], envelope)
+            self._decide_without_case(partition, step[0], heard)
         for message in early.take(partition, data.complaint_id):
             self._apply_message(partition, message)
 
@@ -142,6 +148,10 @@ class LifecycleStage(Stage):
         life = self._life(partition, envelope.data.complaint_id)
         if life is None:
             raise RuntimeError("a message is applied to a complaint")
+        if envelope.data.channel != life.channel:
+            # Nothing of another channel's complaint may be changed, nor told, by guessing its id.
+            log.warning("router.foreign_message", complaint=life.complaint_id, message=envelope.id)
+            return
         step = machine.messaged(life, envelope.data.kind, at=microseconds(envelope.data.sent_at))
         self._carry_out(partition, step, envelope)
 

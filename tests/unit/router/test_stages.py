@@ -487,6 +487,34 @@ def test_a_message_about_no_complaint_is_put_aside_in_the_end(pipeline: Pipeline
     assert len(pipeline.dead_letters) == 1
 
 
+def test_another_channel_cannot_speak_for_the_customer(pipeline: Pipeline) -> None:
+    """A message about a complaint of another channel changes nothing."""
+    late_packing(pipeline)
+    pipeline.complains()
+    before = pipeline.status
+
+    message = ComplaintMessagedV1(
+        complaint_id="C-1",
+        message_id="m1",
+        channel="stranger",
+        kind=MessageKind.WITHDRAW,
+        sent_at=NOW,
+    )
+    pipeline.send(topics.COMPLAINT_MESSAGED, message, "m1")
+
+    assert pipeline.status == before
+
+
+def test_old_complaints_are_dated_by_their_receipt(pipeline: Pipeline) -> None:
+    """A complaint of last month that is handed in now is decided as of then, and dated now."""
+    late_packing(pipeline)
+    pipeline.complains(occurred_at=NOW - timedelta(hours=20))
+
+    (decision,) = pipeline.decisions
+    assert decision.as_of == NOW - timedelta(hours=20)
+    assert decision.traced_at == NOW
+
+
 GOOD = codec.encode(
     codec.wrap(
         ProcessObservedV1(
