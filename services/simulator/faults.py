@@ -15,8 +15,8 @@ from services.simulator.model import Fault, Truth
 from services.simulator.shop import HOUR, OWNERS, PROMISE_HOURS
 from services.simulator.texts import Trouble
 
-EXTRA_HOURS: Final = {"java": (118.0, 150.0), "outer": (125.0, 165.0)}
-"""What one late activity costs: enough to break the promise by itself."""
+EXTRA_HOURS: Final = {"java": (135.0, 165.0), "outer": (145.0, 178.0)}
+"""What one late activity costs: with the shortest ride of its region, enough to break the promise by itself."""
 HALF_HOURS: Final = (75.0, 100.0)
 """What each of two late activities costs."""
 EARLY: Final = (0.0, 8.5)

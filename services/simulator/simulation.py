@@ -24,6 +24,8 @@ from services.simulator.texts import Trouble, write
 
 SPAN_DAYS: Final = 24
 FAULTY_SHARE: Final = 0.45
+RIDE_HOURS: Final = {"java": (22.0, 50.0), "outer": (60.0, 95.0)}
+"""Region -> how long the parcel is on the way when nothing is planted."""
 
 Steps = Generator[simpy.Event, Any, None]
 Row = tuple[datetime, int, str, Observed | Grievance]
@@ -163,8 +165,7 @@ class _Order:
         self._tell("handed_over", objects={"route": f"R{self.draw.randint(1, 9)}-{self.region}"})
 
     def _deliver(self) -> Steps:
-        hours = self.draw.uniform(60, 95) if self.region == "outer" else self.draw.uniform(22, 50)
-        on_the_way = hours * HOUR
+        on_the_way = self.draw.uniform(*RIDE_HOURS[self.region]) * HOUR
         yield self.env.timeout(on_the_way / 2)
         self._tell("in_transit", objects={"hub": f"hub-{self.draw.randint(1, 4)}"})
         self._fault("delivered")

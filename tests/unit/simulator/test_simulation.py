@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.simulator import shop
+from services.simulator.faults import EXTRA_HOURS, HALF_HOURS
 from services.simulator.model import Fault, Grievance, Observed, Play
-from services.simulator.simulation import simulate
+from services.simulator.simulation import RIDE_HOURS, simulate
 
 END = datetime(2026, 3, 20, 12, tzinfo=UTC)
 PREDECESSOR = {
@@ -187,3 +188,11 @@ def test_missing_events_leave_complaints_and_truth_as_they_are() -> None:
     assert 0.7 < len(ids[1]) / len(ids[0]) < 0.9
     assert some.complaints == whole.complaints
     assert some.truths == whole.truths
+
+
+def test_a_planted_delay_breaks_the_promise_even_with_the_shortest_ride() -> None:
+    """By the bounds themselves: no draw of chance can make a late order arrive in time."""
+    shortest = {region: hours[0] for region, hours in RIDE_HOURS.items()}
+    for region, promise in shop.PROMISE_HOURS.items():
+        assert EXTRA_HOURS[region][0] + shortest[region] > promise
+        assert 2 * HALF_HOURS[0] + shortest[region] > promise
