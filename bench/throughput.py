@@ -1,8 +1,8 @@
 """Process events per second: each contender in turn, from the same records, measured from outside.
 
-A round starts every contender once, on topics of its own; the order turns with each round.  Measuring begins when a tenth of
-the records is committed, so that start-up, joining the group and warming up are not in it, and ends when all are, or
-after the time allowed.  What is counted is what the contender has committed for its group.
+A round starts every contender once, on topics of its own; the order turns with each round.  Measuring begins when the first
+thousands are committed, so that start-up, joining the group and warming up are not in it, and ends when all are, or after
+the time allowed.  What is counted is what the contender has committed for its group.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from services.chassis.settings import KafkaSettings
 
 ROOT: Final = Path(__file__).parents[1]
 POLL_SECONDS: Final = 0.02
+WARM_UP: Final = 5_000
+"""Records, at most, that are not counted."""
 START_SECONDS: Final = 60.0
 """From starting a contender to the end of measuring it, at most."""
 
@@ -224,7 +226,7 @@ def _watch(
             continue
         seen = done
         if began is None:
-            if done >= total // 10:
+            if done >= min(total // 10, WARM_UP):
                 began = now, done, _cpu(process), _cpu(broker)
         elif done >= total or now - began[0] >= seconds:
             took, millions = now - began[0], (done - began[1]) / 1e6
