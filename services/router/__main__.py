@@ -31,8 +31,8 @@ from services.router.stages.lifecycle import LifecycleStage
 
 log = structlog.get_logger(__name__)
 
-EXIT_CONFIGURATION: Final = 78
-"""`EX_CONFIG`: starting again will not help."""
+EXIT_CONFIGURATION: Final = 2
+"""Starting again will not help: the supervisor gives up at once."""
 TICK_SECONDS: Final = 1.0
 
 

@@ -87,8 +87,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             auto_offset_reset="earliest",
             max_poll_records=wiring.max_poll_records,
             max_partition_fetch_bytes=4 << 20,
-            # An idle fetch returns when a record comes; this bounds only how long a quiet one is parked.
-            fetch_max_wait_ms=500,
+            # One fetch at a time is under way to a broker, without the partitions whose last records are being handled: those
+            # wait until it returns.  A parked fetch of 500 ms would cost every hop of a complaint half of that.
+            fetch_max_wait_ms=20,
             request_timeout_ms=30_000,
             retry_backoff_ms=50,
             session_timeout_ms=wiring.session_timeout_ms,
