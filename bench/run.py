@@ -34,7 +34,8 @@ QUICK = ("bare", "akar", "quix")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the arguments say."""
     options = _options(arguments)
-    console = Console(stderr=options.json)
+    # The tables need that much, also in a log file.
+    console = Console(stderr=options.json, width=max(120, shutil.get_terminal_size().columns))
     # Ended from outside, it still ends what it started and removes what it wrote.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
