@@ -540,6 +540,10 @@ def answered_for(evidence: Evidence) -> Result:
     """I11: where the load knows the cause and gave all the evidence first, the last decision names it."""
     result = Result("I11", "the planted cause is the one that is named")
     last: dict[str, Record] = {}
+    revisions = Counter(record.key for record in evidence.topics.get(TRACED, []))
+    taken_back = Counter(
+        record.key for record in evidence.inboxes() if record.type == "assignment.withdrawn"
+    )
     for record in evidence.topics.get(TRACED, []):
         if record.key not in last or record.data["revision"] > last[record.key].data["revision"]:
             last[record.key] = record
@@ -550,6 +554,9 @@ def answered_for(evidence: Evidence) -> Result:
         if decision is None:
             continue
         result.examined += 1
+        # No broken promise, but a haste to know of: what was stored before the complaint was read after it.
+        result.count("decided before evidence that was there", int(revisions[decision.key] > 1))
+        result.count("alerts withdrawn for it", taken_back[decision.key])
         causes = sorted(decision.data["causes"], key=lambda cause: -cause["share"])
         first = causes[0]["department"] if causes else None
         if first != request.expect:

@@ -50,8 +50,9 @@ def play(
     seed: int,
     rate: float,
     workers: int = 1,
+    afterwards: Callable[[Pipeline], None] = lambda _: None,
 ) -> Verdict:
-    """Run one scenario; the load lasts as long as `harm` does.
+    """Run one scenario; the load lasts as long as `harm` does; `afterwards` is called while the pipeline still runs.
 
     Raises:
         AssertionError: something did not come back, or a promise was broken; the report is in it.
@@ -98,6 +99,7 @@ def play(
         report = "\n".join((head, "", summary(stood), "", table(results)))
         (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
         assert not violations(results), f"{report}\n\nall of it lies in {folder}"
+        afterwards(pipeline)
         return Verdict(results, report)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.pipeline import ROOT, Pipeline
 from tests.chaos.scenario import play
 
 SEED = int(os.environ.get("AKAR_CHAOS_SEED", "0")) or int(time.time())
@@ -42,7 +46,26 @@ def test_no_complaint_is_lost_or_decided_twice_under_kills(
             nemesis.kill(nemesis.chance.choice(kinds))
             nemesis.pause(1.0, 4.0)
 
-    verdict = play(tmp_path, harm, title="crash slice", seed=SEED, rate=RATE)
+    def as_an_outsider(pipeline: Pipeline) -> None:
+        """The command of docs/verification.md comes to the same verdict."""
+        command = [
+            *(sys.executable, "-m", "tests.chaos.checker", "--json"),
+            *("--bootstrap", pipeline.ready["kafka"], "--client-log", str(pipeline.client_log)),
+            *("--webhook-log", str(pipeline.webhook_log)),
+            *("--seen-log", str(tmp_path / "seen.ndjson")),
+        ]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        assert json.loads(run.stdout)["broken"] == 0
+
+    verdict = play(
+        tmp_path,
+        harm,
+        title="crash slice",
+        seed=SEED,
+        rate=RATE,
+        afterwards=as_an_outsider,
+    )
 
     report(verdict.report)
     assert verdict.fact("complaints answered 202") > 100
