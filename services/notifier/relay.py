@@ -72,6 +72,8 @@ class Relay:
         self._clock = clock
         self._pause = pause_seconds
         self._position = 0
+        # Set while it is not known whether the last transaction was committed: then nothing may be published.
+        self._in_doubt = False
         self._forgotten = 0
         self._more = threading.Event()
         self._stop = threading.Event()
@@ -115,6 +117,9 @@ class Relay:
         self._more.set()
 
     def _publish(self) -> bool:
+        if self._in_doubt:
+            # Stopped before the broker could be asked: the next life asks.
+            return False
         with self._engine.connect() as connection, connection.begin():
             batch = ledger.untold(connection, after=self._position, most=MOST_IN_ONE_TRANSACTION)
         if not batch:
@@ -125,6 +130,7 @@ class Relay:
             self._position = last
         except BrokerUnavailable as error:
             log.warning("events could not be published", error=error.detail)
+            self._in_doubt = True
             self._reopen()
         if self._position - self._forgotten >= FORGET_EVERY:
             self._forget()
@@ -138,6 +144,7 @@ class Relay:
                 self._position = max(self._position, self._publisher.open())
             except BrokerUnavailable:
                 continue
+            self._in_doubt = False
             return
 
     def _forget(self) -> None:
