@@ -326,7 +326,11 @@ def one_alert(evidence: Evidence) -> Result:
     bodies: dict[str, str] = {}
     for call in evidence.calls:
         result.examined += 1
-        alert = _called(call)
+        try:
+            alert = _called(call)
+        except (ValueError, KeyError, TypeError):
+            result.broken("call that cannot be read", call.webhook_id, call.body[:200])
+            continue
         if call.webhook_id in bodies:
             result.count("repeated calls")
         if bodies.setdefault(call.webhook_id, call.body) != call.body:

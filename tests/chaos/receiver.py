@@ -27,7 +27,13 @@ def serve(journal: Journal, *, port: int, refuse: float, seed: int) -> Threading
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            length = int(self.headers.get("content-length", "0"))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = (
+                    True  # the sender was killed in the middle: nothing was said
+                )
+                return
             identity = self.headers.get("webhook-id", "")
             with lock:
                 first = identity not in called

@@ -387,6 +387,7 @@ PLANTED: list[tuple[str, str, Callable[[Evidence], None]]] = [
             )
         ),
     ),
+    ("I4", "call that cannot be read", call_again(body="")),
     ("I4", "one id for two alerts", call(webhook_id="n-opened-assignment-a-packing-1")),
     ("I4", "an alert nobody asked for", drop(INBOX)),
     ("I4", "an alert nobody asked for", change(TOLD, revision=9)),
