@@ -243,6 +243,28 @@ async def test_killed_broker_is_found_again(
     assert values.count(b"after") >= 1
 
 
+@pytest.mark.slow
+async def test_broker_that_was_away_for_long_is_written_to_at_once(
+    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+) -> None:
+    """Away for longer than kafka-python keeps a batch, with records under way: the first seconds after it count again."""
+    publisher = make(own_settings, deadline_seconds=2.0)
+    await _again(publisher, 20, b"before")
+    assert own.kafka.pid is not None
+    os.kill(own.kafka.pid, signal.SIGSTOP)
+    waiting = [publisher.publish(TOPIC, b"%d" % n, b"under way") for n in range(50)]
+    await asyncio.sleep(0.2)
+    own.kafka.kill()
+    ends = time.monotonic() + 12
+    while time.monotonic() < ends:
+        waiting.append(publisher.publish(TOPIC, b"k", b"during"))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.to_thread(own.kafka.start, 60)
+
+    assert isinstance(await _again(publisher, 8), Ack)
+
+
 async def test_closing_sends_what_is_queued(settings: KafkaSettings, make: Publisher) -> None:
     """A service that stops finishes what it took; afterwards nothing more is taken."""
     publisher = make(settings)
