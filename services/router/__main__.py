@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -20,12 +21,15 @@ from services.chassis.logs import configure
 from services.chassis.settings import AkarSettings, KafkaSettings
 from services.registry import RegistryError, load
 from services.router import ticker
+from services.router.agents import Carry
 from services.router.app import Worker
+from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
 from services.router.checkpoint.versions import refuse_untested
+from services.router.loopback import Loopback
 from services.router.rules import rules_from
 from services.router.settings import RouterSettings
-from services.router.stages.base import Company
+from services.router.stages.base import Company, keyed
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
 
@@ -75,7 +79,13 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     gc.collect()
     gc.freeze()
     state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
-    worker = Worker(kafka, settings, stages, state_dir=state_dir)
+
+    def loopback(partitions: Mapping[int, Partition]) -> Carry:
+        return Loopback(
+            keyed(stages), partitions, count=kafka.partitions, physical=kafka.topic
+        ).carry
+
+    worker = Worker(kafka, settings, stages, state_dir=state_dir, loopback=loopback)
     loop_turns = Heartbeat("the event loop")
     health = Health(live={"loop": loop_turns.check}, ready={"position": worker.unready})
     server = HealthServer(health, port=settings.health_port, host=settings.health_host).start()

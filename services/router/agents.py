@@ -16,6 +16,7 @@ from services.chassis import metrics
 from services.router.checkpoint.checkpointer import Checkpointer, Partition
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.fences import Batch
+from services.router.checkpoint.transactions import Output
 
 CHUNK: Final = 100
 """Records handled between two chances for the loop to do something else."""
@@ -36,10 +37,23 @@ class Stage(Protocol):
         ...
 
 
+Carry = Callable[[list[Output], int, int], None]
+"""Takes the open checkpoint's outputs, the index of the first new one, and the timestamp of the record in hand."""
+
+
 def bind(
-    app: faust.App, checkpointer: Checkpointer, stages: Sequence[Stage]
+    app: faust.App,
+    checkpointer: Checkpointer,
+    stages: Sequence[Stage],
+    carry: Carry | None = None,
 ) -> Callable[[Batch], Awaitable[None]]:
     """Give each stage an agent.
+
+    Args:
+        app: to which the agents belong.
+        checkpointer: of this worker.
+        stages: each with its topics.
+        carry: looks at what a record has led to, within its step.
 
     Returns:
         What the consumer calls with each fetched batch.
@@ -51,7 +65,7 @@ def bind(
             channels[name] = channel
             # Subscribed like any Faust topic; its records come through the fenced consumer as batches.
             app.topics.add(app.topic(name, key_type=bytes, value_type=bytes))
-        _agent(app, channel, stage, checkpointer)
+        _agent(app, channel, stage, checkpointer, carry)
 
     async def deliver(batch: Batch) -> None:
         await channels[batch.topic].put(batch)
@@ -59,11 +73,13 @@ def bind(
     return deliver
 
 
-def _agent(app: faust.App, channel: Any, stage: Stage, checkpointer: Checkpointer) -> None:
+def _agent(
+    app: faust.App, channel: Any, stage: Stage, checkpointer: Checkpointer, carry: Carry | None
+) -> None:
     async def run(stream: Any) -> None:
         async for batch in stream:
             try:
-                await take(batch, stage, checkpointer)
+                await take(batch, stage, checkpointer, carry)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - outermost loop: Faust would acknowledge and go on
@@ -73,7 +89,9 @@ def _agent(app: faust.App, channel: Any, stage: Stage, checkpointer: Checkpointe
     app.agent(channel, name=f"router.{type(stage).__name__}")(run)
 
 
-async def take(batch: Batch, stage: Stage, checkpointer: Checkpointer) -> None:
+async def take(
+    batch: Batch, stage: Stage, checkpointer: Checkpointer, carry: Carry | None = None
+) -> None:
     """Hand the records of one batch to the stage, as long as their epoch lasts."""
     records = batch.records
     for start in range(0, len(records), CHUNK):
@@ -83,8 +101,12 @@ async def take(batch: Batch, stage: Stage, checkpointer: Checkpointer) -> None:
             return
         partition = checkpointer.partitions[batch.partition]
         chunk = records[start : start + CHUNK]
+        outputs = checkpointer.outputs
         for record in chunk:
+            emitted = len(outputs)
             stage.handle(partition, record)
+            if carry is not None and len(outputs) > emitted:
+                carry(outputs, emitted, record.timestamp)
         checkpointer.consumed(batch.topic, batch.partition, chunk[-1].offset + 1, len(chunk))
         metrics.ROUTER_EVENTS.labels(batch.topic).inc(len(chunk))
         await asyncio.sleep(0)

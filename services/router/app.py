@@ -6,7 +6,7 @@ A factory, not a module-level app, so that nothing happens at import and a test 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +16,8 @@ from schemas import topics
 from services.chassis.clock import SystemClock
 from services.chassis.health import Heartbeat
 from services.chassis.settings import KafkaSettings
-from services.router.agents import Stage, bind
-from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
+from services.router.agents import Carry, Stage, bind
+from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.fences import Wiring, install
 from services.router.settings import RouterSettings
@@ -40,6 +40,7 @@ class Worker:
         stages: Sequence[Stage],
         *,
         state_dir: Path,
+        loopback: Callable[[Mapping[int, Partition]], Carry] | None = None,
     ) -> None:
         clock = SystemClock()
         group = kafka.group(GROUP)
@@ -65,7 +66,8 @@ class Worker:
             heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
         )
         install(self.app, wiring)
-        wiring.deliver = bind(self.app, self.checkpointer, stages)
+        carry = None if loopback is None else loopback(self.checkpointer.partitions)
+        wiring.deliver = bind(self.app, self.checkpointer, stages, carry)
         self._topics = [topic for stage in stages for topic in stage.topics]
         self._partitions = kafka.partitions
 

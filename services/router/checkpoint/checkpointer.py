@@ -128,6 +128,8 @@ class Checkpointer:
         self._outputs: list[Output] = []
         self._offsets: dict[TopicPartitionKey, int] = {}
         self._buffered = 0
+        # Where each assigned (topic, partition) stands, committed or about to be.
+        self._known: dict[TopicPartitionKey, int] = {}
         self._membership: Membership | None = None
         self._epochs = itertools.count(1)
         self._epoch = 0
@@ -197,6 +199,11 @@ class Checkpointer:
         """The partitions of this worker that are restored."""
         return self._partitions
 
+    @property
+    def outputs(self) -> list[Output]:
+        """What the open checkpoint sends, in the order in which it was emitted."""
+        return self._outputs
+
     def assigned(self, membership: Membership) -> None:
         """Remember who we are in this generation; to be called at assignment, with the values of that moment."""
         self._epoch = next(self._epochs)
@@ -264,7 +271,8 @@ class Checkpointer:
                 if number not in numbers:
                     self._partitions.pop(number).store.close()
             try:
-                return await self._blocking(self._restores, restore)
+                self._known = await self._blocking(self._restores, restore)
+                return dict(self._known)
             except RestoreAbandoned:
                 return {}
             except Exception as error:  # noqa: BLE001 - as in run
@@ -333,11 +341,24 @@ class Checkpointer:
                     for group, rows in partition.store.freeze().items()
                     for item, value in rows.items()
                 ]
+        self._known.update(self._offsets)
+        self._stage_touched(work)
         self._outputs.clear()
         self._offsets = {}
         self._buffered = 0
         self._room.set()
         return work
+
+    def _stage_touched(self, work: Work) -> None:
+        """Stage an offset of every partition whose rows change, its own position if nothing of it was read.
+
+        Whoever takes a partition over asks for its offsets first and is answered only when no transaction that staged
+        one is open.  Without it, rows written by the way of another partition could come after the new owner had restored.
+        """
+        read = {number for _topic, number in work.offsets}
+        for number in work.changelog.keys() - read:
+            place = min(place for place in self._known if place[1] == number)
+            work.offsets[place] = self._known[place]
 
     async def _blocking(
         self, executor: ThreadPoolExecutor, function: Callable[..., R], *args: Any

@@ -4,8 +4,8 @@ Three steps in this order, each a reason:
 
 1. Committed offsets, asked for by a `read_committed` consumer: the broker answers only when no transaction that staged offsets for
    them is still open.  aiokafka asks without waiting and would read the past.
-2. The changelog's end as a `read_uncommitted` reader sees it.  Whatever such a transaction wrote lies below it, since changelog
-   records are produced before the offsets are sent.
+2. The changelog's end as a `read_uncommitted` reader sees it.  Every transaction stages an offset of each partition whose rows
+   it changes, so all of them are decided by now, and whatever they wrote lies below that end.
 3. Read the changelog as `read_committed` from where RocksDB stands up to that end, markers included.
 
 It uses librdkafka because Faust's own recovery is slow and stalls on control records.  Blocking: runs on a thread of its own,

@@ -33,6 +33,11 @@ T = TypeVar("T")
 SOURCE: Final = "/akar/router"
 FORWARDED: Final = "akar_forwarded"
 """Header of a record that was sent on to its own partition; one that still lies wrong then is a dead letter."""
+HANDLED: Final = "akar_handled"
+"""Header of a record that was handled in the transaction that wrote it (loopback.py): its reader passes over it."""
+
+
+_OURS: Final = frozenset({topics.Party.ROUTER})
 
 
 class Record(Protocol):
@@ -86,9 +91,25 @@ class Stage(ABC):
         """Physical names of the topics that this stage reads."""
         return tuple(self._handlers)
 
+    def handle_here(self, partition: Partition, record: Record) -> bool:
+        """Take a record that this worker has just made; False, and nothing changed, when it is not to be had."""
+        topic, handler = self._handlers[record.topic]
+        partition.begin()
+        try:
+            envelope: Envelope[Any] = codec.decode(
+                topic.contracts, key=record.key, value=record.value, headers=record.headers
+            )
+            handler(partition, record, envelope)
+        except (codec.ContractViolation, PermanentError):
+            partition.roll_back()
+            return False
+        return True
+
     def handle(self, partition: Partition, record: Record) -> None:
         """Take one record; never raises for what is in it."""
         topic, handler = self._handlers[record.topic]
+        if topic.writers == _OURS and any(name == HANDLED for name, _value in record.headers):
+            return
         key = record.key
         if (
             key is not None

@@ -1,0 +1,92 @@
+"""Takes what the stages write for each other straight on, when this worker owns both partitions.
+
+A complaint needs a question to the evidence stage and its answer.  Over Kafka each is a transaction and a fetch of its own; here
+both are handled within the transaction of the complaint itself.  The records are written all the same, for whoever audits the
+topics, with a header that says they have been handled; the consumer passes over them.
+
+It is still exactly-once: rows of both partitions, outputs and the offset of the complaint are one transaction, fenced by one
+generation; the checkpoint stages an offset of every partition whose rows it changes, so that whoever takes one over waits for
+it.  Hazard: only what the core takes without fault is handled here; anything else goes the long way, where a dead
+letter can name its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from schemas import topics
+from services.chassis.partitioner import partition_for
+from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.transactions import Output
+from services.router.stages.base import HANDLED, Stage
+
+_LOOPED = (topics.TRACE_REQUESTED.name, topics.TRACE_ANSWERED.name)
+"""Topics that only the router writes, and only the router reads."""
+
+
+@dataclass(slots=True)
+class LocalRecord:
+    """A record that was not read but made a moment ago; dated like the record that led to it."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Iterable[tuple[str, bytes | None]]
+    timestamp: int
+    offset: int = -1
+
+
+class Loopback:
+    """Handles outputs that are for a stage of this worker.
+
+    Args:
+        stages: physical topic -> the stage that reads it.
+        partitions: those that this worker owns now, by number; looked at anew each time.
+        count: how many partitions each keyed topic has.
+        physical: gives the name on the cluster of a topic of `schemas.topics`.
+    """
+
+    def __init__(
+        self,
+        stages: Mapping[str, Stage],
+        partitions: Mapping[int, Partition],
+        *,
+        count: int,
+        physical: Callable[[str], str],
+    ) -> None:
+        looped = {physical(name) for name in _LOOPED}
+        self._stages = {topic: stage for topic, stage in stages.items() if topic in looped}
+        self._partitions = partitions
+        self._count = count
+
+    def carry(self, outputs: list[Output], start: int, timestamp: int) -> None:
+        """Handle what was emitted since `start`, and what that emits, as far as it is ours.
+
+        Args:
+            outputs: of the open checkpoint; handled ones are marked in place.
+            start: index of the first one to look at.
+            timestamp: of the record that led to them, in milliseconds.
+        """
+        index = start
+        while index < len(outputs):
+            output = outputs[index]
+            stage = self._stages.get(output.topic)
+            if stage is not None and self._handled(stage, output, timestamp):
+                outputs[index] = replace(output, headers=[*output.headers, (HANDLED, b"1")])
+            index += 1
+
+    def _handled(self, stage: Stage, output: Output, timestamp: int) -> bool:
+        if output.key is None or any(name == HANDLED for name, _value in output.headers):
+            return False
+        number = partition_for(output.key, self._count)
+        partition = self._partitions.get(number)
+        if partition is None:
+            return False
+        headers = [
+            (name, value.encode() if isinstance(value, str) else value)
+            for name, value in output.headers
+        ]
+        record = LocalRecord(output.topic, number, output.key, output.value, headers, timestamp)
+        return stage.handle_here(partition, record)

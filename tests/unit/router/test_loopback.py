@@ -1,0 +1,103 @@
+"""The short way of question and answer says the same as the long way over Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas import topics
+from services.router.loopback import Loopback
+from services.router.stages.base import HANDLED
+from tests.unit.router.test_stages import PARTITIONS, PREFIX, Pipeline, late_packing
+
+LOOPED = {PREFIX + topics.TRACE_REQUESTED.name, PREFIX + topics.TRACE_ANSWERED.name}
+
+
+class ShortPipeline(Pipeline):
+    """As a worker that owns some of the partitions: what it can, it handles within the record's own step."""
+
+    owned: frozenset[int] = frozenset(range(PARTITIONS))
+
+    def _handle(self, topic, key, value, headers, partition, at):  # type: ignore[no-untyped-def]
+        emitted = len(self.outputs)
+        super()._handle(topic, key, value, headers, partition, at)
+        loopback = Loopback(
+            self.stages,
+            {number: self.partitions[number] for number in self.owned},
+            count=PARTITIONS,
+            physical=lambda name: PREFIX + name,
+        )
+        loopback.carry(self.outputs, emitted, int(at.timestamp() * 1000))
+
+
+def said(pipeline: Pipeline) -> dict[str, list[tuple[bytes | None, bytes | None]]]:
+    """Everything written, by topic, in order, without headers."""
+    return {
+        topic: [(output.key, output.value) for output in outputs]
+        for topic, outputs in pipeline.written.items()
+    }
+
+
+@pytest.mark.parametrize("owned", [set(range(PARTITIONS)), {0, 1}, {2, 3}, set()])
+def test_both_ways_write_the_same(tmp_path: Path, owned: set[int]) -> None:
+    """Whatever a worker owns, the same records are written with the same bytes."""
+    long, short = Pipeline(tmp_path / "long"), ShortPipeline(tmp_path / "short")
+    short.owned = frozenset(owned)
+    for pipeline in (long, short):
+        late_packing(pipeline)
+        pipeline.complains()
+        pipeline.happens("delivered", 90, event_id="a later scan")
+
+    assert said(short) == said(long)
+    marked = {
+        output.topic
+        for outputs in short.written.values()
+        for output in outputs
+        if any(name == HANDLED for name, _value in output.headers)
+    }
+    assert marked <= LOOPED
+    assert marked or len(owned) < PARTITIONS
+    for pipeline in (long, short):
+        pipeline.close()
+
+
+def test_what_fails_goes_the_long_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question on which the core fails is not marked; read from Kafka, it is put aside with its place."""
+    pipeline = ShortPipeline(tmp_path)
+
+    def fails(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("services.router.stages.evidence.tracer.trace", fails)
+    late_packing(pipeline)
+    pipeline.complains()
+
+    (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
+    assert not any(name == HANDLED for name, _value in question.headers)
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "core_failed"
+    assert letter.offset == 0
+    pipeline.close()
+
+
+def test_an_outside_writer_cannot_have_a_record_passed_over(tmp_path: Path) -> None:
+    """The mark counts only in topics that nobody but the router writes."""
+    pipeline = Pipeline(tmp_path)
+    late_packing(pipeline)
+    pipeline.complains()
+    from tests.unit.router.test_stages import GOOD
+
+    pipeline.raw(
+        topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, (*GOOD.headers, (HANDLED, b"1"))
+    )
+
+    stored = [
+        item
+        for partition in pipeline.partitions.values()
+        for item, _row in partition.store.items(b"e:INV-1")
+    ]
+    assert b"e" in stored
+    pipeline.close()
