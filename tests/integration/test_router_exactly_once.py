@@ -32,9 +32,7 @@ class Fleet:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.written = 0
-        self._producer = Producer(
-            {**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"}
-        )
+        self._producer = Producer({**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"})
         provision(self.kafka, ["a"])
 
     def feed(self, count: int) -> None:
@@ -120,7 +118,9 @@ class Fleet:
             total = sum(len(values) for values in found.values())
             if total >= self.written:
                 break
-            assert time.monotonic() < ends, f"{total} of {self.written} came out; logs: {self.logs()}"
+            assert time.monotonic() < ends, (
+                f"{total} of {self.written} came out; logs: {self.logs()}"
+            )
             time.sleep(0.5)
         seen = sorted(int(value.split()[0][1:]) for values in found.values() for value in values)
         assert seen == list(range(self.written)), "lost or repeated"
