@@ -37,6 +37,8 @@ class PartitionReader:
         start: Offset of the next record by topic and partition; what is not in it starts with its first record.
         name: Shown to the broker as the client's name.
         max_records: Most records of one `poll`.
+        longest_fetch_ms: How long the broker may park a fetch that has found nothing.  One fetch is under way at a time,
+            without the partitions whose last records are being handled: those wait until it returns.
         refresh_seconds: How often to look for new topics and partitions.
         clock: Time for that.
     """
@@ -49,6 +51,7 @@ class PartitionReader:
         start: Mapping[Place, int] | None = None,
         name: str,
         max_records: int = 500,
+        longest_fetch_ms: int = 200,
         refresh_seconds: float = 10.0,
         clock: Clock | None = None,
     ) -> None:
@@ -57,6 +60,7 @@ class PartitionReader:
         self._start = dict(start or {})
         self._name = name
         self._max_records = max_records
+        self._longest_fetch_ms = longest_fetch_ms
         self._refresh = refresh_seconds
         self._clock: Clock = clock or SystemClock()
         self._consumer: Any = None
@@ -81,7 +85,7 @@ class PartitionReader:
                     auto_offset_reset="earliest",
                     allow_auto_create_topics=False,
                     max_poll_records=self._max_records,
-                    fetch_max_wait_ms=200,
+                    fetch_max_wait_ms=self._longest_fetch_ms,
                     request_timeout_ms=int(CALL_SECONDS * 1000),
                     metadata_max_age_ms=30_000,
                 )

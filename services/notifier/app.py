@@ -49,6 +49,9 @@ OUTBOX = "notifier.outbox"
 REFRESH_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
 
+LONGEST_FETCH_MS = 25
+"""A department is waited for by a customer: no alert may lie parked behind another inbox's empty fetch."""
+
 log = get_logger(__name__)
 
 
@@ -207,7 +210,13 @@ class Notifier:
             voice=self._voice,
             clock=self._clock,
         )
-        reader = PartitionReader(self._kafka, self._inbox_topics, start=positions, name="notifier")
+        reader = PartitionReader(
+            self._kafka,
+            self._inbox_topics,
+            start=positions,
+            name="notifier",
+            longest_fetch_ms=LONGEST_FETCH_MS,
+        )
         while not self._stop.is_set():
             self._reading.beat()
             try:
