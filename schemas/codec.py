@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from functools import lru_cache
+from typing import Final, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -136,12 +137,19 @@ def select(contracts: Iterable[type[D]], found: Mapping[str, str]) -> type[D]:
     """
     if "ce_type" not in found:
         raise ContractViolation("missing_header", "ce_type", "is required")
-    candidates = list(contracts)
-    of_type = [contract for contract in candidates if contract.event_type == found["ce_type"]]
+    contract = _select(tuple(contracts), found["ce_type"], found.get("ce_dataschema"))
+    return cast(type[D], contract)
+
+
+# Every record asks, and the answers are few; what raises is not kept.
+@lru_cache(maxsize=256)
+def _select(
+    contracts: tuple[type[Contract], ...], event_type: str, schema: str | None
+) -> type[Contract]:
+    of_type = [contract for contract in contracts if contract.event_type == event_type]
     if not of_type:
-        known = ", ".join(sorted({contract.event_type for contract in candidates}))
+        known = ", ".join(sorted({contract.event_type for contract in contracts}))
         raise ContractViolation("unknown_type", "ce_type", f"expected one of: {known}")
-    schema = found.get("ce_dataschema")
     for contract in of_type:
         if schema is None or schema == contract.dataschema():
             return contract

@@ -6,9 +6,13 @@ puts most keys elsewhere) and because a reader checks with it that a record lies
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kafka.partitioner.default import murmur2
 
 
+# The events of one case come in bursts, and murmur2 in Python takes longer than a record's other checks together.
+@lru_cache(maxsize=16_384)
 def partition_for(key: bytes, count: int) -> int:
     """The partition, 0 .. `count` - 1, of `key`."""
     if count < 1:

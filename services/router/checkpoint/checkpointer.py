@@ -30,7 +30,7 @@ from services.chassis.errors import ConfigurationError
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
-from services.router.checkpoint.store import PartitionStore, SharedMemory, row_key
+from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import (
     Membership,
     Output,
@@ -336,11 +336,7 @@ class Checkpointer:
         work = Work(offsets=self._offsets, outputs=self._outputs[:])
         for number, partition in self._partitions.items():
             if partition.store.dirty:
-                work.changelog[number] = [
-                    (row_key(group, item), value)
-                    for group, rows in partition.store.freeze().items()
-                    for item, value in rows.items()
-                ]
+                work.changelog[number] = partition.store.freeze()
         self._known.update(self._offsets)
         self._stage_touched(work)
         self._outputs.clear()

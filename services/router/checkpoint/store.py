@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,8 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, Wri
 
 Rows = dict[bytes, dict[bytes, bytes | None]]
 """group -> item -> value; None deletes."""
+Records = list[tuple[bytes, bytes | None]]
+"""The same as (row key, value): as they go into the changelog and into RocksDB."""
 
 META_OFFSET: Final = b"\x00offset"
 META_ORIGIN: Final = b"\x00origin"
@@ -73,6 +75,7 @@ class PartitionStore:
         self._memory = memory
         self._open: Rows = {}
         self._frozen: Rows = {}
+        self._records: Records = []
         self._undo: list[tuple[dict[bytes, bytes | None], bytes, bytes | None, bool]] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = Rdict(str(path), memory.options())
@@ -81,10 +84,12 @@ class PartitionStore:
 
     def get(self, group: bytes, item: bytes = b"") -> bytes | None:
         """The value of a row, or None."""
-        for buffer in (self._open, self._frozen):
-            rows = buffer.get(group)
-            if rows is not None and item in rows:
-                return rows[item]
+        rows = self._open.get(group)
+        if rows is not None and item in rows:
+            return rows[item]
+        rows = self._frozen.get(group)
+        if rows is not None and item in rows:
+            return rows[item]
         value: bytes | None = self._db.get(row_key(group, item))
         return value
 
@@ -167,7 +172,7 @@ class PartitionStore:
         """Whether the open buffer holds changes."""
         return any(self._open.values())
 
-    def freeze(self) -> Rows:
+    def freeze(self) -> Records:
         """Hand over the open buffer to a transaction; it stays readable until `applied` or `discard`."""
         if self._frozen:
             raise RuntimeError(
@@ -175,31 +180,30 @@ class PartitionStore:
             )
         self._frozen, self._open = self._open, {}
         self._undo.clear()
-        return self._frozen
+        self._records = [
+            (row_key(group, item), value)
+            for group, rows in self._frozen.items()
+            for item, value in rows.items()
+        ]
+        return self._records
 
     def applied(self, next_offset: int, *, touched: int) -> None:
         """Write the frozen rows, whose transaction has committed, with the changelog offset after them."""
-        self.write(
-            (
-                (row_key(group, item), value)
-                for group, rows in self._frozen.items()
-                for item, value in rows.items()
-            ),
-            next_offset,
-            touched=touched,
-        )
+        self.write(self._records, next_offset, touched=touched)
         self._frozen = {}
+        self._records = []
 
     def discard(self) -> None:
         """Forget everything that is not in RocksDB: the partition was taken away."""
         self._open = {}
         self._frozen = {}
+        self._records = []
         self._undo.clear()
 
     # -- restoring --------------------------------------------------------------
 
     def write(
-        self, rows: Iterator[tuple[bytes, bytes | None]], next_offset: int, *, touched: int
+        self, rows: Iterable[tuple[bytes, bytes | None]], next_offset: int, *, touched: int
     ) -> None:
         """Write changelog records (key, value or None) and the offset after them, atomically."""
         batch = WriteBatch(raw_mode=True)

@@ -62,9 +62,7 @@ def test_both_ways_write_the_same(tmp_path: Path, owned: set[int]) -> None:
         pipeline.close()
 
 
-def test_what_fails_goes_the_long_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_fails_goes_the_long_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question on which the core fails is not marked; read from Kafka, it is put aside with its place."""
     pipeline = ShortPipeline(tmp_path)
 
@@ -90,9 +88,7 @@ def test_an_outside_writer_cannot_have_a_record_passed_over(tmp_path: Path) -> N
     pipeline.complains()
     from tests.unit.router.test_stages import GOOD
 
-    pipeline.raw(
-        topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, (*GOOD.headers, (HANDLED, b"1"))
-    )
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, (*GOOD.headers, (HANDLED, b"1")))
 
     stored = [
         item
