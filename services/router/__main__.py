@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -80,9 +80,13 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     gc.freeze()
     state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
 
-    def loopback(partitions: Mapping[int, Partition]) -> Carry:
+    def loopback(partitions: Mapping[int, Partition], behind: Callable[[int], bool]) -> Carry:
         return Loopback(
-            keyed(stages), partitions, count=kafka.partitions, physical=kafka.topic
+            keyed(stages),
+            partitions,
+            count=kafka.partitions,
+            physical=kafka.topic,
+            behind=behind,
         ).carry
 
     worker = Worker(kafka, settings, stages, state_dir=state_dir, loopback=loopback)

@@ -41,11 +41,15 @@ Carry = Callable[[list[Output], int, int], None]
 """Takes the open checkpoint's outputs, the index of the first new one, and the timestamp of the record in hand."""
 
 
+Handled = Callable[[Batch], None]
+
+
 def bind(
     app: faust.App,
     checkpointer: Checkpointer,
     stages: Sequence[Stage],
     carry: Carry | None = None,
+    handled: Handled | None = None,
 ) -> Callable[[Batch], Awaitable[None]]:
     """Give each stage an agent.
 
@@ -54,6 +58,7 @@ def bind(
         checkpointer: of this worker.
         stages: each with its topics.
         carry: looks at what a record has led to, within its step.
+        handled: told of each batch once it is handled.
 
     Returns:
         What the consumer calls with each fetched batch.
@@ -65,7 +70,7 @@ def bind(
             channels[name] = channel
             # Subscribed like any Faust topic; its records come through the fenced consumer as batches.
             app.topics.add(app.topic(name, key_type=bytes, value_type=bytes))
-        _agent(app, channel, stage, checkpointer, carry)
+        _agent(app, channel, stage, checkpointer, carry, handled)
 
     async def deliver(batch: Batch) -> None:
         await channels[batch.topic].put(batch)
@@ -74,12 +79,19 @@ def bind(
 
 
 def _agent(
-    app: faust.App, channel: Any, stage: Stage, checkpointer: Checkpointer, carry: Carry | None
+    app: faust.App,
+    channel: Any,
+    stage: Stage,
+    checkpointer: Checkpointer,
+    carry: Carry | None,
+    handled: Handled | None,
 ) -> None:
     async def run(stream: Any) -> None:
         async for batch in stream:
             try:
                 await take(batch, stage, checkpointer, carry)
+                if handled is not None and batch.epoch == checkpointer.epoch:
+                    handled(batch)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - outermost loop: Faust would acknowledge and go on

@@ -17,12 +17,17 @@ from services.chassis.clock import SystemClock
 from services.chassis.health import Heartbeat
 from services.chassis.settings import KafkaSettings
 from services.router.agents import Carry, Stage, bind
+from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
 from services.router.checkpoint.fatal import die
-from services.router.checkpoint.fences import Wiring, install
+from services.router.checkpoint.fences import Batch, Wiring, install
 from services.router.settings import RouterSettings
 
 GROUP: Final = "router"
+
+
+MakeCarry = Callable[[Mapping[int, Partition], Callable[[int], bool]], Carry]
+"""From the worker's partitions, and whether one of them is behind."""
 
 
 class Worker:
@@ -40,7 +45,7 @@ class Worker:
         stages: Sequence[Stage],
         *,
         state_dir: Path,
-        loopback: Callable[[Mapping[int, Partition]], Carry] | None = None,
+        loopback: MakeCarry | None = None,
     ) -> None:
         clock = SystemClock()
         group = kafka.group(GROUP)
@@ -57,6 +62,13 @@ class Worker:
             wall_seconds=lambda: int(clock.now().timestamp()),
         )
         self.app = _faust_app(kafka, settings, group, state_dir)
+        backlog = Backlog(lambda: clock.now().timestamp())
+        leading = kafka.topic(topics.PROCESS_OBSERVED.name)
+
+        def handled(batch: Batch) -> None:
+            if batch.topic == leading:
+                backlog.handled(batch.partition, batch.records[-1].timestamp)
+
         wiring = Wiring(
             checkpointer=self.checkpointer,
             connection=kafka.for_aiokafka(),
@@ -64,10 +76,13 @@ class Worker:
             instance_id=settings.instance,
             session_timeout_ms=int(settings.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
+            backlog=backlog,
+            leading_topic=leading,
+            asking_topic=kafka.topic(topics.TRACE_REQUESTED.name),
         )
         install(self.app, wiring)
-        carry = None if loopback is None else loopback(self.checkpointer.partitions)
-        wiring.deliver = bind(self.app, self.checkpointer, stages, carry)
+        carry = None if loopback is None else loopback(self.checkpointer.partitions, backlog.behind)
+        wiring.deliver = bind(self.app, self.checkpointer, stages, carry, handled)
         self._topics = [topic for stage in stages for topic in stage.topics]
         self._partitions = kafka.partitions
 

@@ -46,6 +46,7 @@ class Loopback:
         partitions: those that this worker owns now, by number; looked at anew each time.
         count: how many partitions each keyed topic has.
         physical: gives the name on the cluster of a topic of `schemas.topics`.
+        behind: whether a partition has events yet to be read; its questions go the long way and wait there.
     """
 
     def __init__(
@@ -55,11 +56,14 @@ class Loopback:
         *,
         count: int,
         physical: Callable[[str], str],
+        behind: Callable[[int], bool] = lambda _number: False,
     ) -> None:
         looped = {physical(name) for name in _LOOPED}
         self._stages = {topic: stage for topic, stage in stages.items() if topic in looped}
         self._partitions = partitions
         self._count = count
+        self._behind = behind
+        self._question = physical(topics.TRACE_REQUESTED.name)
 
     def carry(self, outputs: list[Output], start: int, timestamp: int) -> None:
         """Handle what was emitted since `start`, and what that emits, as far as it is ours.
@@ -82,7 +86,7 @@ class Loopback:
             return False
         number = partition_for(output.key, self._count)
         partition = self._partitions.get(number)
-        if partition is None:
+        if partition is None or (output.topic == self._question and self._behind(number)):
             return False
         headers = [
             (name, value.encode() if isinstance(value, str) else value)

@@ -25,6 +25,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.chassis.errors import ConfigurationError
+from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.checkpointer import Checkpointer
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.transactions import Membership
@@ -52,6 +53,12 @@ class Wiring:
     """aiokafka connection arguments."""
     group: str
     instance_id: str
+    backlog: Backlog
+    """Of the topic that leads."""
+    leading_topic: str
+    """Whose records are handled before the ones that ask about them."""
+    asking_topic: str
+    """Not fetched for a partition in which the leading topic is behind."""
     deliver: Callable[[Batch], Any] | None = None
     """Coroutine function that takes a batch; set once the agents exist."""
     session_timeout_ms: int = 10_000
@@ -111,8 +118,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         records = await super()._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=max_records
         )
-        # No await between the records leaving the fetcher and this line: the tag is that of their position.
-        return self._tag, records
+        # No await between the records leaving the fetcher and these lines: tag and lag are those of their position.
+        return self._tag, records, self._lags(consumer)
+
+    def _lags(self, consumer: aiokafka.AIOKafkaConsumer) -> dict[int, int]:
+        lags: dict[int, int] = {}
+        for tp in consumer.assignment():
+            if tp.topic != self._wiring.leading_topic:
+                continue
+            end = consumer.last_stable_offset(tp)
+            state = consumer._subscription.subscription.assignment.state_value(tp)  # noqa: SLF001 - no public one is without await
+            if end is not None and end >= 0 and state is not None and state.has_valid_position:
+                lags[tp.partition] = end - state.position
+        return lags
 
     async def seek_all(self, positions: Mapping[TP, int], tag: int) -> None:
         """Seek every partition and tag all later fetches."""
@@ -151,6 +169,7 @@ class Consumer(driver.Consumer):
         """Finish or forget this generation's work before anyone else may own the partitions."""
         self.wiring.seek_tag += 1
         await self.wiring.checkpointer.revoke()
+        self.wiring.backlog.reset()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -219,7 +238,12 @@ class Consumer(driver.Consumer):
     async def _drain_once(self) -> None:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
-        active = self._get_active_partitions()
+        wiring = self.wiring
+        active = {
+            tp
+            for tp in self._get_active_partitions()
+            if tp.topic != wiring.asking_topic or not wiring.backlog.behind(tp.partition)
+        }
         if not active:
             await asyncio.sleep(0.05)
             return
@@ -228,16 +252,23 @@ class Consumer(driver.Consumer):
             # Not flowing: Faust's own answer, before ours.
             await asyncio.sleep(0.01)
             return
-        tag, records = fetched
-        wiring = self.wiring
+        tag, records, lags = fetched
         if tag != wiring.seek_tag or not wiring.checkpointer.positioned:
             return
         epoch = wiring.checkpointer.epoch
         deliver = wiring.deliver
         if deliver is None:
             raise RuntimeError("no agent takes batches")
-        for tp, batch in records.items():
+        wiring.backlog.fetched(lags)
+        leading = wiring.leading_topic
+        # Stable: what leads first, otherwise as fetched.
+        for tp, batch in sorted(records.items(), key=lambda pair: pair[0].topic != leading):
+            if epoch != wiring.checkpointer.epoch:
+                # A rebalance began while an agent's channel was full: the rest comes again.
+                return
             if batch:
+                if tp.topic == leading:
+                    wiring.backlog.delivered(tp.partition)
                 await deliver(Batch(tp.topic, tp.partition, batch, epoch))
 
 

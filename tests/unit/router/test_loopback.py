@@ -97,3 +97,23 @@ def test_an_outside_writer_cannot_have_a_record_passed_over(tmp_path: Path) -> N
     ]
     assert b"e" in stored
     pipeline.close()
+
+
+def test_a_partition_that_is_behind_is_asked_the_long_way(tmp_path: Path) -> None:
+    """While events are yet to be read, a question is left to Kafka, where it waits for them."""
+    pipeline = Pipeline(tmp_path)
+    late_packing(pipeline)
+    loopback = Loopback(
+        pipeline.stages,
+        pipeline.partitions,
+        count=PARTITIONS,
+        physical=lambda name: PREFIX + name,
+        behind=lambda _number: True,
+    )
+    pipeline.complains()
+
+    (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
+    outputs = [question]
+    loopback.carry(outputs, 0, 0)
+    assert outputs == [question]
+    pipeline.close()

@@ -1,0 +1,73 @@
+"""Questions wait while the events of their partition are behind, and not for ever."""
+
+from __future__ import annotations
+
+from services.router.checkpoint.backlog import LONGEST_SECONDS, Backlog
+
+
+class Wall:
+    """A clock to set."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_not_known_is_behind() -> None:
+    """Before the first fetch nobody knows how much there is to read."""
+    assert Backlog(Wall()).behind(0)
+
+
+def test_at_the_end_nothing_waits() -> None:
+    """With nothing left to fetch and nothing unhandled, questions go on."""
+    backlog = Backlog(Wall())
+    backlog.fetched({0: 0})
+
+    assert not backlog.behind(0)
+
+
+def test_fetched_is_not_handled() -> None:
+    """The last batch has been fetched but not handled: its events are not known yet."""
+    wall = Wall()
+    backlog = Backlog(wall)
+    backlog.fetched({0: 0})
+    backlog.delivered(0)
+    assert backlog.behind(0)
+
+    backlog.handled(0, newest_ms=1_000)
+    assert not backlog.behind(0)
+
+
+def test_a_busy_topic_is_no_backlog() -> None:
+    """Events of this very second are still to come in any second; old ones are a backlog."""
+    wall = Wall()
+    backlog = Backlog(wall)
+    backlog.fetched({0: 500})
+    backlog.delivered(0)
+    backlog.handled(0, newest_ms=int((wall.now - 0.2) * 1000))
+    assert not backlog.behind(0)
+
+    wall.now += 5
+    assert backlog.behind(0)
+
+
+def test_waiting_has_an_end() -> None:
+    """A source that is faster than the router holds no question for ever."""
+    wall = Wall()
+    backlog = Backlog(wall)
+    backlog.fetched({0: 500})
+    assert backlog.behind(0)
+    wall.now += LONGEST_SECONDS + 1
+
+    assert not backlog.behind(0)
+
+
+def test_a_new_generation_knows_nothing() -> None:
+    """After a rebalance the partition may be another worker's backlog."""
+    backlog = Backlog(Wall())
+    backlog.fetched({0: 0})
+    backlog.reset()
+
+    assert backlog.behind(0)
