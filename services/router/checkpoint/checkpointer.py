@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -39,6 +39,9 @@ from services.router.checkpoint.transactions import (
 )
 
 log = structlog.get_logger(__name__)
+
+LONGEST_COMMIT_SECONDS: Final = 12.0
+"""A broker that was killed is back within ten; a worker that starts again finds out what became of the transaction."""
 
 TopicPartitionKey = tuple[str, int]
 R = TypeVar("R")
@@ -322,9 +325,13 @@ class Checkpointer:
             started = time.monotonic()
             records = self._buffered
             work = self._freeze()
-            next_changelog = await self._blocking(
-                self._transactions, self._producer.commit, work, membership
-            )
+            committing = self._blocking(self._transactions, self._producer.commit, work, membership)
+            try:
+                next_changelog = await asyncio.wait_for(committing, LONGEST_COMMIT_SECONDS)
+            except TimeoutError as error:
+                # Seen when the broker is killed in the middle: librdkafka waits for a coordinator without end, whatever
+                # time-out it was given.
+                die("a transaction did not end", error)
             touched = self._wall_seconds()
             for number in work.changelog:
                 self._partitions[number].store.applied(next_changelog[number], touched=touched)
