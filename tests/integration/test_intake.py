@@ -224,7 +224,7 @@ def own() -> Iterator[RunningBroker]:
 async def test_broker_that_stands_still_is_503_in_time(
     own: RunningBroker, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """Soon after its 5 s deadline each caller knows that nothing is promised; afterwards the same keys are taken, each once."""
+    """Within 5.5 s each caller knows that nothing is promised; afterwards the same keys are taken, each once."""
     kafka = KafkaSettings(bootstrap_servers=own.bootstrap, topic_prefix=topic_prefix, partitions=2)
     provision(kafka, [])
     with running(kafka, tmp_path) as intake:
@@ -249,7 +249,7 @@ async def test_broker_that_stands_still_is_503_in_time(
                 assert response.status_code == 503
                 assert int(response.headers["retry-after"]) >= 1
                 assert response.json()["type"] == "urn:akar:problem:broker-unavailable"
-                assert seconds <= 7  # the deadline, and what a busy machine adds
+                assert seconds <= 5.5
             await until_accepted(client)
             again = [(await post(n))[0] for n in range(20)]
             assert [r.status_code for r in again] == [202] * 20
