@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench generate lock clean
+.PHONY: help setup demo test check chaos bench train generate lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,15 @@ $(VENV)/bench/.installed: requirements/bench.lock $(STAMP)
 	@$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes -r requirements/bench.lock
 	@touch $@
 
+train: setup $(VENV)/train/.installed ## Fit the symptom model again from labelled texts (TRAIN_ARGS=--help)
+	@$(VENV)/train/bin/python -m training $(TRAIN_ARGS)
+
+# Its own environment: the product runs what comes out with numpy alone.
+$(VENV)/train/.installed: requirements/train.lock $(STAMP)
+	@$(PYTHON) -m venv --clear $(VENV)/train
+	@$(VENV)/train/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes -r requirements/train.lock
+	@touch $@
+
 generate: setup ## Write schemas/generated, docs that are generated
 	@$(BIN)/python -m schemas.generate && $(BIN)/python -m services.cli.configuration
 
@@ -50,6 +59,7 @@ lock: setup ## Resolve requirements/*.lock again (needs uv)
 	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"
 	@uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes -o requirements/build.lock -q --custom-compile-command "make lock"
 	@uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.lock -q --custom-compile-command "make lock"
+	@uv pip compile requirements/train.in --universal --python-version 3.11 --generate-hashes -o requirements/train.lock -q --custom-compile-command "make lock"
 	@uv pip compile requirements/bench.in --universal --python-version 3.11 --generate-hashes -o requirements/bench.lock -q --custom-compile-command "make lock"
 
 clean: ## Remove .venv and caches (not the data in .akar)
