@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.evaluate import evaluate_app
+
 app = typer.Typer(
     name="akar",
     no_args_is_help=True,
@@ -27,6 +29,7 @@ registry_app = typer.Typer(
     no_args_is_help=True, help="The company in one folder: departments, activities, symptoms."
 )
 app.add_typer(registry_app, name="registry")
+app.add_typer(evaluate_app, name="evaluate")
 
 DataDir = Annotated[
     Path | None,
