@@ -22,6 +22,7 @@ import psutil
 from bench import records
 from bench.cluster import Cluster, Progress
 from bench.contenders.settings import Settings
+from bench.streams import jars
 from schemas import topics
 from services.chassis.settings import KafkaSettings
 
@@ -107,6 +108,10 @@ def _akar(settings: Settings, kafka: KafkaSettings) -> tuple[list[str], Mapping[
     }
 
 
+def _streams(settings: Settings, _kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
+    return jars.command(), settings.environment()
+
+
 CONTENDERS: Final = {
     each.name: each
     for each in (
@@ -127,6 +132,9 @@ CONTENDERS: Final = {
             "exactly once",
             _peer("quix", "bench", BENCH_CHECK="json"),
             "quix",
+        ),
+        Contender(
+            "streams", "Kafka Streams (Java), pass-through", "exactly once", _streams, "streams"
         ),
         Contender(
             "faust",

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from services.local.jars import KAFKA_VERSION, Fetch, Jar, JarCache, read_lock
 from services.local.report import Progress, Report
@@ -57,21 +58,29 @@ def maven_fetch(settings: LocalSettings) -> Fetch:
     return fetch
 
 
-def resolve_lock() -> str:
-    """The text of a fresh lock: what Maven resolves for Kafka and its log backend, downloaded and hashed.
+ROOTS: Final = (
+    f"org.apache.kafka:kafka_2.13:jar:{KAFKA_VERSION}:compile!",
+    "org.apache.logging.log4j:log4j-slf4j-impl:jar:2.25.2:compile!",
+)
+"""Kafka and its log backend.
 
-    For maintainers, when the version above changes; nothing at run time resolves anything.
+"!" keeps one root's dependencyManagement off the others, as Maven does: without it log4j's own test dependency on
+kafka-clients 3.9.1 replaces 4.3.0.
+"""
+
+
+def resolve_lock(
+    roots: Sequence[str] = ROOTS,
+    written_by: str = "python -m services.local.maven lock > services/local/jars.lock",
+) -> str:
+    """The text of a fresh lock: what Maven resolves for the roots, downloaded and hashed.
+
+    For maintainers, when a version changes; nothing at run time resolves anything.
     """
     from jgo.maven import MavenContext
 
-    roots = (
-        f"org.apache.kafka:kafka_2.13:jar:{KAFKA_VERSION}:compile!",
-        "org.apache.logging.log4j:log4j-slf4j-impl:jar:2.25.2:compile!",
-    )
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(repo_cache=Path(scratch))
-        # "!" keeps one root's dependencyManagement off the others, as Maven does: without it log4j's own test
-        # dependency on kafka-clients 3.9.1 replaces 4.3.0.
         inputs, transitive = context.resolver.resolve(
             [context.create_dependency(root) for root in roots]
         )
@@ -83,7 +92,7 @@ def resolve_lock() -> str:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             coordinate = f"{dependency.groupId}:{dependency.artifactId}:{dependency.version}"
             lines.append(f"{coordinate} {path.stat().st_size} {digest}")
-    head = "# coordinate, bytes, SHA-256.  Written by: python -m services.local.maven lock > services/local/jars.lock\n"
+    head = f"# coordinate, bytes, SHA-256.  Written by: {written_by}\n"
     return head + "\n".join(sorted(lines)) + "\n"
 
 

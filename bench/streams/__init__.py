@@ -1,0 +1,1 @@
+"""Kafka Streams, the reference for exactly-once stream processing, as a contender: jars, compiler, program."""
