@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from services.registry.errors import Problem
+from services.registry.fields import Condition
 from services.registry.model import (
     Activity,
     Allowance,
     Company,
-    Condition,
     Process,
     Promise,
     Within,
@@ -34,6 +34,7 @@ def check(company: Company) -> tuple[Problem, ...]:
         *_processes(company),
         *_symptoms(company),
         *_packs(company),
+        *_learned(company),
     ]
     return tuple(sorted(problems, key=lambda problem: (problem.warning, problem)))
 
@@ -87,7 +88,25 @@ def _company(company: Company) -> Iterator[Problem]:
 
 def _departments(company: Company) -> Iterator[Problem]:
     file, inside = "departments.toml", company.inboxes()
+    for key, source in company.sources.items():
+        yield from _unknown(
+            "sources.toml",
+            f"sources.{key}.run_by",
+            "department",
+            source.run_by,
+            company.departments,
+        )
+    if "owner" in company.calendars:
+        yield Problem(
+            "calendars.toml",
+            "calendars.owner",
+            '"owner" stands for the calendar of the department that owns an activity',
+            "Give the calendar another id.",
+        )
     for key, department in company.departments.items():
+        yield from _unknown(
+            file, f"departments.{key}.calendar", "calendar", department.calendar, company.calendars
+        )
         field = f"departments.{key}.managed_by"
         yield from _unknown(file, field, "department inside", department.managed_by, inside)
         if department.outside and department.managed_by is None:
@@ -139,7 +158,10 @@ def _processes(company: Company) -> Iterator[Problem]:
                 file, f"{field}.department", "department", fault.department, company.departments
             )
             for symptom in fault.explains:
-                yield from _unknown(file, f"{field}.explains", "symptom", symptom, company.symptoms)
+                yield from _unknown(
+                    file, f"{field}.explains.{symptom}", "symptom", symptom, company.symptoms
+                )
+        yield from _contradictions(company, process, file)
         loop = _loop(process)
         if loop:
             yield Problem(
@@ -162,6 +184,7 @@ def _activity(
         file, f"{field}.receiver", "department", activity.receiver, company.departments
     )
     yield from _unknown(file, f"{field}.source", "source", activity.source, company.sources)
+    yield from _calendar(company, file, f"{field}.calendar", activity.calendar, activity.owner)
     for before in activity.after:
         yield from _unknown(file, f"{field}.after", "activity", before, process.activities)
     if activity.allowances and activity.allowance is None:
@@ -171,6 +194,55 @@ def _activity(
             "there are allowances by attribute but none for the other cases",
             'Add allowance = "…".',
         )
+
+
+def _calendar(
+    company: Company, file: str, field: str, named: str | None, owner: str | None
+) -> Iterator[Problem]:
+    if named != "owner":
+        yield from _unknown(file, field, "calendar", named, company.calendars)
+    elif owner in company.departments and company.departments[owner].calendar is None:
+        yield Problem(
+            file,
+            field,
+            f'the owner "{owner}" has no calendar',
+            f'Add calendar = "…" to [departments.{owner}], or name a calendar here.',
+        )
+
+
+def _contradictions(company: Company, process: Process, file: str) -> Iterator[Problem]:
+    known = process.activities
+    for key, found in process.contradictions.items():
+        field = f"contradictions.{key}"
+        yield from _unknown(
+            file, f"{field}.department", "department", found.department, company.departments
+        )
+        for symptom in found.explains:
+            yield from _unknown(
+                file, f"{field}.explains.{symptom}", "symptom", symptom, company.symptoms
+            )
+        named: list[tuple[str, str]] = []
+        if found.differs is not None:
+            named += [("differs.left", found.differs.left), ("differs.right", found.differs.right)]
+        if found.exceeds is not None:
+            named.append(("exceeds.value", found.exceeds.value))
+            if isinstance(found.exceeds.limit, str):
+                named.append(("exceeds.limit", found.exceeds.limit))
+        if found.unfollowed is not None:
+            named += [
+                ("unfollowed.activity", found.unfollowed.activity),
+                ("unfollowed.by", found.unfollowed.by),
+            ]
+            by = known.get(found.unfollowed.by)
+            yield from _calendar(
+                company,
+                file,
+                f"{field}.unfollowed.calendar",
+                found.unfollowed.calendar,
+                by.owner if by is not None else None,
+            )
+        for part, name in named:
+            yield from _unknown(file, f"{field}.{part}", "activity", name.partition(".")[0], known)
 
 
 def _loop(process: Process) -> list[str]:
@@ -205,6 +277,7 @@ def _promise(
         *_unknown(file, f"{field}.activity", "activity", promise.activity, process.activities),
         *_unknown(file, f"{field}.from", "activity", promise.start, process.activities),
         *_unknown(file, f"{field}.publisher", "department", promise.publisher, company.departments),
+        *_unknown(file, f"{field}.calendar", "calendar", promise.calendar, company.calendars),
     ]
     yield from before
     if (promise.within is None) != (promise.start is None):
@@ -288,6 +361,10 @@ def _symptoms(company: Company) -> Iterator[Problem]:
         yield from _unknown(
             file, f"{field}.remedy", "department inside", symptom.remedy, company.inboxes()
         )
+        for department in symptom.priors:
+            yield from _unknown(
+                file, f"{field}.priors.{department}", "department", department, company.departments
+            )
     if not any(symptom.vague for symptom in company.symptoms.values()):
         yield Problem(
             file,
@@ -303,3 +380,26 @@ def _packs(company: Company) -> Iterator[Problem]:
         for position, cue in enumerate(pack.cues, start=1):
             for concept in (*cue.words, *cue.without):
                 yield from _unknown(file, f"cues[{position}]", "concept", concept, pack.words)
+
+
+def _learned(company: Company) -> Iterator[Problem]:
+    calibrated = [key for key, learned in sorted(company.learned.items()) if learned.calibration]
+    if len(calibrated) > 1:
+        yield Problem(
+            f"learned/{calibrated[1]}.toml",
+            "calibration",
+            f"there is also one in learned/{calibrated[0]}.toml",
+            "Keep one.",
+        )
+    for key, learned in sorted(company.learned.items()):
+        file = f"learned/{key}.toml"
+        for symptom, priors in learned.priors.items():
+            yield from _unknown(file, f"priors.{symptom}", "symptom", symptom, company.symptoms)
+            for department in priors:
+                yield from _unknown(
+                    file,
+                    f"priors.{symptom}.{department}",
+                    "department",
+                    department,
+                    company.departments,
+                )

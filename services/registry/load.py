@@ -17,12 +17,14 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from services.registry.calendars import Calendar
 from services.registry.check import check
 from services.registry.errors import Problem, RegistryError
 from services.registry.model import (
     Company,
     CompanyFile,
     Department,
+    Learned,
     Pack,
     Process,
     Source,
@@ -33,10 +35,12 @@ Table = TypeVar("Table", bound=BaseModel)
 
 _HERE: Final = Path(__file__).parent
 _PACKS: Final = _HERE / "packs"
+_OPTIONAL: Final = {"calendars.toml"}
 _TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("departments.toml", "departments", Department),
     ("sources.toml", "sources", Source),
     ("symptoms.toml", "symptoms", Symptom),
+    ("calendars.toml", "calendars", Calendar),
 )
 
 
@@ -73,6 +77,8 @@ def inspect(folder: Path | str) -> tuple[Company | None, tuple[Problem, ...]]:
     if head is not None:
         parts["company"] = _valid(CompanyFile, head, "company.toml", "", problems)
     for file, table, kind in _TABLES:
+        if file in _OPTIONAL and not (root / file).is_file():
+            continue
         content = _read(root, file, problems)
         if content is None:
             continue
@@ -86,6 +92,7 @@ def inspect(folder: Path | str) -> tuple[Company | None, tuple[Problem, ...]]:
         }
     parts["processes"] = dict(_processes(root, problems))
     parts["packs"] = _packs(root, parts.get("company"), problems)
+    parts["learned"] = dict(_learned(root, problems))
     if any(not problem.warning for problem in problems):
         return None, tuple(sorted(problems))
     try:
@@ -150,6 +157,15 @@ def _processes(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Proce
                 Problem(file, "id", f'the id is "{process.id}"', "Name the file like the id.")
             )
         yield process.id, process
+
+
+def _learned(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Learned]]:
+    for path in sorted((root / "learned").glob("*.toml")):
+        file = f"learned/{path.name}"
+        content = _read(root, file, problems)
+        learned = None if content is None else _valid(Learned, content, file, "", problems)
+        if learned is not None:
+            yield path.stem, learned
 
 
 def _packs(root: Path, head: CompanyFile | None, problems: list[Problem]) -> dict[str, Pack]:

@@ -3,70 +3,68 @@
 It stands apart from loading, so that a test or a tool can build a company without files. Everything
 that one table can check alone is checked here; what needs two tables is checked in `check`.
 
-Hazard: the canonical dump of these models is what the digest is taken over. A new field with a
-default changes every digest, and with it what decisions say they were made by.
+Hazard: the canonical dump of these models, without what stands at its default, is what the digest is
+taken over. A changed default changes what companies mean without changing their digest; only the
+engine's version tells.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from functools import cached_property
-from typing import Annotated, Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, Field, model_validator
 
 from schemas.vocabulary import Transition
-
-_UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
-_PIECE: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
-
-
-def _duration(value: object) -> object:
-    """Read ``"1d12h"``, ``"90m"`` into whole microseconds; leave anything else to pydantic."""
-    if isinstance(value, str):
-        if not _DURATION.fullmatch(value):
-            raise ValueError('write a duration such as "48h", "90m" or "1d12h"')
-        seconds = sum(float(n) * _UNITS[unit] for n, unit in _PIECE.findall(value))
-        return round(seconds * 1_000_000)
-    if isinstance(value, bool | int | float):
-        # pydantic turns a ValueError into a problem of the field; a TypeError would escape it.
-        raise ValueError('write a duration with its unit, such as "48h"')  # noqa: TRY004
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError('name an IANA zone, such as "Asia/Jakarta"') from None
-    return value
-
-
-Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0)]
-"""Whole microseconds; written in TOML as ``"48h"``."""
-Zone = Annotated[str, AfterValidator(_zone)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-Names = Annotated[dict[Language, str], Field(min_length=1)]
-Probability = Annotated[float, Field(gt=0, le=1)]
-Condition = Annotated[dict[str, str | int | bool], Field(min_length=1)]
-"""Attributes of the case that must all have these values."""
+from services.registry.calendars import Calendar
+from services.registry.fields import (
+    STRICT,
+    Condition,
+    Duration,
+    FactName,
+    Language,
+    Names,
+    Probability,
+    Slug,
+    Zone,
+)
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = STRICT
+
+
+Cost = Annotated[float, Field(ge=0, le=1_000)]
+"""What something costs, in a unit of the company's choice: only the ratios count."""
+
+
+class Costs(_Table):
+    """``[policy.costs]``: what is weighed when a cause is uncertain."""
+
+    wrong: Cost = 5.0
+    """An alert to a department that is not the cause."""
+    missed: Cost = 2.0
+    """No alert to the one that is."""
+    ask: Cost = 0.5
+    """A one-tap question to whoever owns the deciding fact."""
+    wait_per_day: Cost = 0.3
+    """A day without a decision, until a due date or a late source decides."""
+    triage: Cost = 1.5
+    """A person reading the case."""
 
 
 class Policy(_Table):
     """When a cause is named, and who decides otherwise."""
 
     assign_at: Probability = 0.6
+    """Lower bound of the known share from which a cause is named."""
     share_floor: Probability = 0.15
+    """A department with a smaller share is not told."""
     triage: Slug
+    """The department inside that decides what nothing else does."""
+    costs: Costs = Costs()
 
 
 class CompanyFile(_Table):
@@ -89,7 +87,10 @@ class Department(_Table):
     customer: bool = False
     """The party is the customer: its share is reported as such."""
     managed_by: Slug | None = None
+    """The department inside that acts in an outside party's stead."""
     receivers: list[str] = []
+    calendar: Slug | None = None
+    """When its people work; used by activities that say ``calendar = "owner"``."""
 
 
 class Source(_Table):
@@ -103,6 +104,12 @@ class Source(_Table):
     """How often an attested source speaks (a nightly export: ``24h``). None: as things happen."""
     silent_after: Duration | None = None
     """An attested source that speaks as things happen counts as silent after this long; default 1 h."""
+    automatic: bool = False
+    """A machine attests it: nobody enters it by hand."""
+    run_by: Slug | None = None
+    """The department whose people enter it: what it says for itself is flagged."""
+    clock_tolerance: Duration = 600_000_000
+    """How far its clock may be off before that is flagged."""
 
 
 class Allowance(_Table):
@@ -118,13 +125,40 @@ class Activity(_Table):
     names: Names
     owner: Slug
     receiver: Slug | None = None
+    """Who takes the hand-over that this activity is."""
     source: Slug
     after: list[Slug] = []
     allowance: Duration | None = None
     """From the real finish of what precedes it. None, and no due date: not measured."""
     allowances: list[Allowance] = []
+    """By attribute of the case; the first that fits replaces ``allowance``."""
+    calendar: Slug | None = None
+    """The calendar that allowances are counted in: a calendar's id, or ``owner`` for the owning
+    department's. None: elapsed time."""
     optional: bool = False
     """Cases without it are complete all the same."""
+    repeats: bool = False
+    """May be tried several times, such as a delivery."""
+    splits_by: Slug | None = None
+    """Runs once per object of this type (``parcel``), side by side."""
+    question: dict[Language, str] = {}
+    """How its owner is asked whether, and when, it was done."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hours_in_calendars(cls, value: object) -> object:
+        """Refuse days in a calendar: a working day has as many hours as its shifts."""
+        if isinstance(value, dict) and value.get("calendar") is not None:
+            listed = value.get("allowances")
+            entries = [value, *(listed if isinstance(listed, list) else [])]
+            for entry in entries:
+                allowance = entry.get("allowance") if isinstance(entry, dict) else None
+                if isinstance(allowance, str) and "d" in allowance:
+                    raise ValueError(
+                        f'"{allowance}" in a calendar: a working day has as many hours as its shifts; '
+                        'count working hours, such as "16h"'
+                    )
+        return value
 
 
 class Within(_Table):
@@ -144,7 +178,11 @@ class Promise(_Table):
     start: Slug | None = Field(default=None, alias="from")
     within: Duration | None = None
     withins: list[Within] = []
+    """By attribute of the case; the first that fits replaces ``within``."""
+    calendar: Slug | None = None
+    """The calendar that ``within`` is counted in, as in "ten working days"; None: elapsed time."""
     publisher: Slug | None = None
+    """The department that tells customers so."""
 
 
 class Fault(_Table):
@@ -163,14 +201,62 @@ class Fault(_Table):
     """How likely each symptom is, once the fault happened."""
 
 
+class Differs(_Table):
+    """Two facts of a case that should be equal."""
+
+    left: FactName
+    right: FactName
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """Largest difference of two numbers that still counts as equal; text must be equal."""
+
+
+class Unfollowed(_Table):
+    """An activity that is complete while another, which should follow, is not."""
+
+    activity: Slug
+    by: Slug
+    within: Duration
+    """From the completion of ``activity``."""
+    calendar: Slug | None = None
+    """As for an activity; ``owner`` is whoever owns ``by``."""
+
+
+class Exceeds(_Table):
+    """A number that is larger than it may be."""
+
+    value: FactName
+    limit: FactName | float
+
+
+class Contradiction(_Table):
+    """Events of a case that do not go together: exactly one of ``differs``, ``unfollowed``, ``exceeds``."""
+
+    names: Names
+    department: Slug | None = None
+    """Who is the cause; default whoever owns ``right``, ``by`` or ``value``."""
+    explains: Annotated[dict[Slug, Probability], Field(min_length=1)]
+    """How likely each symptom is, once the contradiction is there."""
+    differs: Differs | None = None
+    unfollowed: Unfollowed | None = None
+    exceeds: Exceeds | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [self.differs, self.unfollowed, self.exceeds]
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("give exactly one of `differs`, `unfollowed` and `exceeds`")
+        return self
+
+
 class Process(_Table):
-    """``processes/<id>.toml``: activities, promises and faults of one kind of case."""
+    """``processes/<id>.toml``: activities, promises, faults and contradictions of one kind of case."""
 
     id: Slug
     names: Names
     activities: Annotated[dict[Slug, Activity], Field(min_length=1)]
     promises: dict[Slug, Promise] = {}
     faults: dict[Slug, Fault] = {}
+    contradictions: dict[Slug, Contradiction] = {}
 
 
 class Symptom(_Table):
@@ -186,7 +272,18 @@ class Symptom(_Table):
     presumes: Slug | None = None
     """Only possible once this activity is done; until then the words are about waiting."""
     remedy: Slug
+    """The department inside that can put it right."""
     vague: bool = False
+    """Stands for words that name nothing."""
+    priors: dict[Slug, Probability] = {}
+    """Department -> how often it is the cause, before any evidence; the rest is unknown. Used to weigh
+    evidence and to name candidates for a person, never to name anyone by text alone."""
+
+    @model_validator(mode="after")
+    def _priors_leave_room(self) -> Self:
+        if sum(self.priors.values()) > 1.0 + 1e-9:
+            raise ValueError("the priors add up to more than 1")
+        return self
 
 
 class Cue(_Table):
@@ -215,6 +312,32 @@ class Pack(_Table):
     cues: list[Cue]
 
 
+Parts = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Learned(_Table):
+    """``learned/<name>.toml``: what verdicts taught, written by a command, promoted by a person."""
+
+    version: Annotated[str, Field(min_length=1, max_length=64)]
+    note: str = ""
+    """From what, and by whom it was promoted."""
+    priors: dict[Slug, dict[Slug, Probability]] = {}
+    """Symptom -> department -> weight; replaces the priors of that symptom."""
+    calibration: list[tuple[Parts, Parts]] = []
+    """Points (raw, calibrated confidence in ten-thousandths), ascending; straight lines between."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        raw = [point[0] for point in self.calibration]
+        kept = [point[1] for point in self.calibration]
+        if raw != sorted(set(raw)) or kept != sorted(kept):
+            raise ValueError("calibration points must ascend")
+        for symptom, priors in self.priors.items():
+            if sum(priors.values()) > 1.0 + 1e-9:
+                raise ValueError(f"the priors of {symptom} add up to more than 1")
+        return self
+
+
 class Company(_Table):
     """The whole validated company."""
 
@@ -224,11 +347,13 @@ class Company(_Table):
     processes: Annotated[dict[Slug, Process], Field(min_length=1)]
     symptoms: Annotated[dict[Slug, Symptom], Field(min_length=1)]
     packs: dict[Language, Pack]
+    calendars: dict[Slug, Calendar] = {}
+    learned: dict[Slug, Learned] = {}
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over the canonical contents: comments and order of tables do not count."""
-        contents = self.model_dump(mode="json", by_alias=True)
+        contents = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         canonical = json.dumps(
             contents, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()

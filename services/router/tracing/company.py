@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from schemas.vocabulary import Transition
 from services.router.tracing.model import Attribute
 from services.router.tracing.packs import LanguagePack
+from services.router.tracing.worktime import WorkingTime
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local wall time, reached by adding the zone's offset
 
@@ -24,6 +25,8 @@ Condition = tuple[tuple[str, Attribute], ...]
 """Attributes that must all have these values."""
 Choice = tuple[Condition, int]
 """A duration (µs) for cases that meet the condition."""
+Offsets = tuple[tuple[int, int], ...]
+"""A zone's UTC offsets as (from µs, seconds), ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +38,35 @@ class DepartmentRule:
     outside: bool = False
     customer: bool = False
     managed_by: str | None = None
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """What a source's silence means; durations in µs."""
+    """What a source's silence means, and how far its word goes; durations in µs.
+
+    ``run_by`` is the department whose people enter it; ``automatic`` says that a machine attests it;
+    ``offsets`` are its zone's.
+    """
 
     id: str
     assumed: bool = True
     every: int | None = None
     silent_after: int = 3_600_000_000
+    run_by: str | None = None
+    automatic: bool = False
+    clock_tolerance: int = 600_000_000
+    offsets: Offsets = ((-(2**62), 0),)
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityRule:
-    """One step: who owns it, what precedes it, what it is allowed (µs)."""
+    """One step: who owns it, what precedes it, what it is allowed (µs).
+
+    ``calendar`` is what allowances are counted in (None: elapsed time), ``receiver`` who takes the
+    hand-over, ``repeats`` whether there may be several attempts, ``splits_by`` the type of object of
+    which each runs through it on its own, ``question`` how its owner is asked for it, by language.
+    """
 
     id: str
     names: Mapping[str, str]
@@ -59,6 +76,11 @@ class ActivityRule:
     allowance: int | None = None
     allowances: tuple[Choice, ...] = ()
     optional: bool = False
+    calendar: str | None = None
+    receiver: str | None = None
+    repeats: bool = False
+    splits_by: str | None = None
+    question: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class PromiseRule:
     """What the customer was told about ``activity``.
 
     ``chain`` holds that activity and everything before it, in an order in which each one comes
-    after what precedes it.
+    after what precedes it. ``calendar`` is what ``within`` is counted in (None: elapsed time).
     """
 
     id: str
@@ -77,6 +99,7 @@ class PromiseRule:
     within: int | None = None
     withins: tuple[Choice, ...] = ()
     publisher: str | None = None
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +115,55 @@ class FaultRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """What an activity's events say under an attribute's name."""
+
+    activity: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """Two facts that should be equal; numbers may differ by ``tolerance``."""
+
+    left: Fact
+    right: Fact
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """``activity`` is complete, and ``by`` not within so many µs (of ``calendar``, if any)."""
+
+    activity: str
+    by: str
+    within: int
+    calendar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeds:
+    """A number above a limit: another fact's, or this one."""
+
+    value: Fact
+    limit: Fact | float
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictionRule:
+    """Events that do not go together: exactly one of the last three is set."""
+
+    id: str
+    process: str
+    names: Mapping[str, str]
+    department: str
+    explains: Mapping[str, float]
+    differs: Differs | None = None
+    unfollowed: Unfollowed | None = None
+    exceeds: Exceeds | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SymptomRule:
     """What a symptom asks of the case."""
 
@@ -104,6 +176,19 @@ class SymptomRule:
     """How likely the owner of a denied completion is the cause (0..1)."""
     presumes: str | None = None
     vague: bool = False
+    priors: Mapping[str, float] = field(default_factory=dict)
+    """Department -> prior weight, adding up to at most 1; the rest is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What is weighed when a cause is uncertain; only the ratios count."""
+
+    wrong: float = 5.0
+    missed: float = 2.0
+    ask: float = 0.5
+    wait_per_day: float = 0.3
+    triage: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +198,7 @@ class PolicyRule:
     triage: str
     assign_parts: int = 6_000
     floor_parts: int = 1_500
+    costs: Costs = Costs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +206,8 @@ class Rules:
     """The compiled company.
 
     ``activity_process`` maps an activity to its process; ``faults`` is keyed by activity and
-    transition; ``offsets`` are the company zone's UTC offsets as (from µs, seconds), ascending.
+    transition; ``offsets`` are the company zone's. ``calibration`` maps raw to calibrated parts,
+    piecewise linear, empty for none; ``learned`` names the version of each learned file.
     """
 
     departments: Mapping[str, DepartmentRule]
@@ -135,8 +222,12 @@ class Rules:
     write_in: tuple[str, ...]
     packs: tuple[LanguagePack, ...]
     digest: str
-    offsets: tuple[tuple[int, int], ...] = ((-(2**62), 0),)
+    offsets: Offsets = ((-(2**62), 0),)
     offset_starts: tuple[int, ...] = field(default=(-(2**62),))
+    calendars: Mapping[str, WorkingTime] = field(default_factory=dict)
+    contradictions: tuple[ContradictionRule, ...] = ()
+    calibration: tuple[tuple[int, int], ...] = ()
+    learned: Mapping[str, str] = field(default_factory=dict)
 
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""

@@ -155,7 +155,7 @@ def test_the_digest_follows_the_language_packs(folder: Path) -> None:
             "wrong_item = 0.95",
             "wrong_itm = 0.95",
             (
-                'faults.wrong_item_picked.explains: there is no symptom "wrong_itm". Did you mean '
+                'faults.wrong_item_picked.explains.wrong_itm: there is no symptom "wrong_itm". Did you mean '
                 '"wrong_item"?'
             ),
         ),
