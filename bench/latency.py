@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ from services.local.kafka import EmbeddedKafka
 
 WARM_UP_SECONDS: Final = 2.0
 ROUNDS_SECONDS: Final = 75.0
-"""No further round begins after this."""
+"""No further round of one rate begins after this."""
 PATIENCE_SECONDS: Final = 20.0
 """After the last POST, for webhooks that are still to come."""
 _COMPLAINT: Final = re.compile(rb'"complaint_id": ?"([^"]+)"')
@@ -350,30 +350,38 @@ async def bare(
 
 
 async def run(
-    kafka: EmbeddedKafka, load: Load, folder: Path, report: Callable[[str], None], tree: Path = ROOT
-) -> dict[str, list[Timing]]:
-    """Measure both, in turn, both running all the time."""
+    kafka: EmbeddedKafka,
+    loads: Sequence[Load],
+    folder: Path,
+    report: Callable[[str], None],
+    tree: Path = ROOT,
+) -> dict[float, dict[str, list[Timing]]]:
+    """Measure both at each rate, in turn, both running all the time; gives rate -> contender -> rounds."""
     cluster, broker = Cluster(kafka.bootstrap), psutil.Process(kafka.pid)
     webhooks = Webhooks()
     webhooks.start()
-    found: dict[str, list[Timing]] = {"akar": [], "bare": []}
+    found: dict[float, dict[str, list[Timing]]] = {}
     try:
         async with (
             akar(cluster, broker, webhooks, folder, tree) as ours,
             bare(cluster, broker, webhooks, folder) as theirs,
         ):
-            until = time.monotonic() + ROUNDS_SECONDS
-            for number in range(load.rounds):
-                if time.monotonic() >= until:
-                    report(f"a busy machine: {number} of {load.rounds} rounds")
-                    break
-                for name, target in (("akar", ours), ("bare", theirs)):
-                    timing = await measure(target, load, webhooks, f"{name}-{number}")
-                    found[name].append(timing)
-                    report(
-                        f"round {number + 1} of {load.rounds}: {name} p50 {timing.p50:,.0f} ms, "
-                        f"p99 {timing.p99:,.0f} ms (load {os.getloadavg()[0]:.1f})"
-                    )
+            for load in loads:
+                rounds = found[load.per_second] = {"akar": [], "bare": []}
+                until = time.monotonic() + ROUNDS_SECONDS
+                for number in range(load.rounds):
+                    if time.monotonic() >= until:
+                        report(f"a busy machine: {number} of {load.rounds} rounds")
+                        break
+                    for name, target in (("akar", ours), ("bare", theirs)):
+                        unique = f"{name}-{load.per_second:g}-{number}"
+                        timing = await measure(target, load, webhooks, unique)
+                        rounds[name].append(timing)
+                        report(
+                            f"{load.per_second:g}/s, round {number + 1} of {load.rounds}: {name} "
+                            f"p50 {timing.p50:,.0f} ms, p99 {timing.p99:,.0f} ms "
+                            f"(load {os.getloadavg()[0]:.1f})"
+                        )
     finally:
         await webhooks.stop()
     return found

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import latency, records
+from bench import complaints, latency, records
 from bench.cluster import Cluster
 from bench.report import Results, picture, show
-from bench.throughput import CONTENDERS, ROOT, Plan, Sample, measure, peers_installed
+from bench.throughput import CONTENDERS, ROOT, Contender, Plan, Sample, measure, peers_installed
 from services.local.kafka import EmbeddedKafka
 
 RESULTS = ROOT / "bench" / "results"
-ROWS = ("process-events", "latency")
+ROWS = ("process-events", "complaints", "latency")
 THROUGHPUT_SECONDS = 270.0
 """No further round begins after this."""
 QUICK = ("bare", "akar", "quix")
@@ -46,24 +46,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rounds=options.rounds or (1 if options.quick else 3),
         seconds=5.0 if options.quick else 8.0,
         commit_seconds=options.commit_seconds,
+        complaints=options.complaints or (2_000 if options.quick else 6_000),
         tree=options.tree.absolute(),
     )
-    load = latency.Load(
-        per_second=options.per_second,
-        seconds=6.0 if options.quick else 20.0,
-        rounds=1 if options.quick else 2,
-    )
-    results = Results(about=_about(plan, load), throughput={name: [] for name in names}, latency={})
+    loads = [
+        latency.Load(
+            per_second=per_second,
+            seconds=6.0 if options.quick else 20.0,
+            rounds=1 if options.quick else 2,
+        )
+        for per_second in options.per_second
+    ]
+    results = Results(about=_about(plan, loads))
     folder = Path(tempfile.mkdtemp(prefix="akar-bench-"))
     broker = EmbeddedKafka(folder / "kafka").start()
     failed: list[str] = []
     try:
         if "process-events" in options.rows:
-            failed += _throughput(plan, names, broker, folder, results, report=console.log)
+            results.throughput, missed = _throughput(
+                plan, [CONTENDERS[name] for name in names], measure, broker, folder, console.log
+            )
+            failed += missed
+        if "complaints" in options.rows:
+            chosen = [each for name, each in complaints.CONTENDERS.items() if name in names]
+            results.complaints, missed = _throughput(
+                plan, chosen, complaints.measure, broker, folder, console.log
+            )
+            failed += missed
         if "latency" in options.rows:
             try:
                 results.latency = asyncio.run(
-                    latency.run(broker, load, folder, console.log, plan.tree)
+                    latency.run(broker, loads, folder, console.log, plan.tree)
                 )
             except RuntimeError as error:
                 console.log(f"latency: {error}", markup=False)
@@ -95,7 +108,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--commit-seconds", type=float, default=0.1, help="commit interval of every contender"
     )
-    parser.add_argument("--per-second", type=float, default=50.0, help="complaints, for latency")
+    parser.add_argument("--complaints", type=int, help="complaints for each contender and round")
+    parser.add_argument(
+        "--per-second",
+        type=_rates,
+        default=(10.0, 50.0, 100.0),
+        help="complaints a second, for latency; several with commas (default 10,50,100)",
+    )
     parser.add_argument(
         "--tree", type=Path, default=ROOT, help="source tree that Akar is started from"
     )
@@ -120,16 +139,20 @@ def _contenders(options: argparse.Namespace, console: Console) -> list[str]:
     return names
 
 
+def _rates(text: str) -> tuple[float, ...]:
+    return tuple(float(each) for each in text.split(","))
+
+
 def _throughput(
     plan: Plan,
-    names: Sequence[str],
+    contenders: Sequence[Contender],
+    measured: Callable[[Contender, Plan, Cluster, int, Path, int], Sample],
     broker: EmbeddedKafka,
     folder: Path,
-    results: Results,
-    *,
     report: Callable[..., None],
-) -> list[str]:
-    """Measure each contender in each round; returns those that failed in one."""
+) -> tuple[dict[str, list[Sample]], list[str]]:
+    """Measure each contender in each round; returns the samples, and those that failed in one."""
+    samples: dict[str, list[Sample]] = {each.name: [] for each in contenders}
     failed = []
     number = 0
     cluster = Cluster(broker.bootstrap)
@@ -139,25 +162,24 @@ def _throughput(
             report(f"a busy machine: {turn} of {plan.rounds} rounds")
             break
         # The order turns, so that what the machine does meanwhile meets them alike.
-        for name in (*names[turn % len(names) :], *names[: turn % len(names)]):
+        first = turn % max(1, len(contenders))
+        for contender in (*contenders[first:], *contenders[:first]):
             number += 1
             try:
-                sample: Sample = measure(
-                    CONTENDERS[name], plan, cluster, broker.pid or 0, folder, number
-                )
+                sample = measured(contender, plan, cluster, broker.pid or 0, folder, number)
             except RuntimeError as error:
-                report(f"{name}: {error}", markup=False)
-                failed.append(name)
+                report(f"{contender.name}: {error}", markup=False)
+                failed.append(contender.name)
                 continue
-            results.throughput[name].append(sample)
+            samples[contender.name].append(sample)
             report(
-                f"round {turn + 1} of {plan.rounds}: {name} {sample.rate:,.0f} events/s "
+                f"round {turn + 1} of {plan.rounds}: {contender.name} {sample.rate:,.0f}/s "
                 f"over {sample.seconds:.1f} s (load {os.getloadavg()[0]:.1f})"
             )
-    return failed
+    return samples, failed
 
 
-def _about(plan: Plan, load: latency.Load) -> dict[str, object]:
+def _about(plan: Plan, loads: Sequence[latency.Load]) -> dict[str, object]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -166,9 +188,10 @@ def _about(plan: Plan, load: latency.Load) -> dict[str, object]:
         "records": plan.records,
         "rounds": plan.rounds,
         "commit_seconds": plan.commit_seconds,
-        "per_second": load.per_second,
-        "seconds": load.seconds,
-        "latency_rounds": load.rounds,
+        "complaints": plan.complaints,
+        "per_second": [load.per_second for load in loads],
+        "seconds": loads[0].seconds,
+        "latency_rounds": loads[0].rounds,
         "load_before": os.getloadavg(),
     }
 

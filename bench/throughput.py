@@ -28,8 +28,8 @@ from services.chassis.settings import KafkaSettings
 
 ROOT: Final = Path(__file__).parents[1]
 POLL_SECONDS: Final = 0.02
-WARM_UP: Final = 5_000
-"""Records, at most, that are not counted."""
+WARM_UP: Final = 20_000
+"""Records, at most, that are not counted: a JVM compiles in that time."""
 START_SECONDS: Final = 60.0
 """From starting a contender to the end of measuring it, at most."""
 
@@ -43,6 +43,7 @@ class Plan:
     seconds: float
     """The longest time that one contender is measured for."""
     commit_seconds: float
+    complaints: int
     tree: Path = ROOT
     """Where Akar's router is started from."""
 
@@ -87,16 +88,19 @@ def peers_installed() -> bool:
     return (Path(sys.prefix) / "bench" / ".installed").exists()
 
 
-def _peer(
+def peer(
     module: str, venv: str | None = None, **extra: str
 ) -> Callable[[Settings, KafkaSettings], tuple[list[str], Mapping[str, str]]]:
+    """What runs one of `bench.contenders`, by the interpreter of another environment if one is named."""
+
     def command(settings: Settings, _kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
         return [_python(venv), "-m", f"bench.contenders.{module}"], settings.environment() | extra
 
     return command
 
 
-def _akar(settings: Settings, kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
+def akar(settings: Settings, kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
+    """What runs the product's router."""
     return [_python(), "-m", "services.router"], {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
@@ -115,22 +119,22 @@ def _streams(settings: Settings, _kafka: KafkaSettings) -> tuple[list[str], Mapp
 CONTENDERS: Final = {
     each.name: each
     for each in (
-        Contender("akar", "Akar's router", "exactly once", _akar, "router"),
+        Contender("akar", "Akar's router", "exactly once", akar, "router"),
         Contender(
-            "bare", "bare confluent-kafka loop, no state", "exactly once", _peer("bare"), "bare"
+            "bare", "bare confluent-kafka loop, no state", "exactly once", peer("bare"), "bare"
         ),
         Contender(
             "quix",
             "Quix Streams, same check and state",
             "exactly once",
-            _peer("quix", "bench"),
+            peer("quix", "bench"),
             "quix",
         ),
         Contender(
             "quix-json",
             "Quix Streams, parses only",
             "exactly once",
-            _peer("quix", "bench", BENCH_CHECK="json"),
+            peer("quix", "bench", BENCH_CHECK="json"),
             "quix",
         ),
         Contender(
@@ -140,7 +144,7 @@ CONTENDERS: Final = {
             "faust",
             "stock Faust table, same check and state",
             "at least once",
-            _peer("faust_table"),
+            peer("faust_table"),
             "faust",
         ),
     )
@@ -171,7 +175,7 @@ def measure(
     command, environment = contender.command(settings, kafka)
     progress = cluster.progress(group, topic)
     try:
-        with _running(
+        with running(
             command, environment, plan.tree, folder / f"{prefix}{contender.name}.log"
         ) as child:
             return _watch(child, progress, total, plan.seconds, psutil.Process(broker_pid))
@@ -193,9 +197,10 @@ DEPARTMENTS: Final = (
 
 
 @contextmanager
-def _running(
+def running(
     command: list[str], environment: Mapping[str, str], tree: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a contender for as long as the block lasts; an error of the block is told with the end of its log."""
     env = {**os.environ, **environment, "PYTHONPATH": str(tree)}
     with log.open("wb") as output:
         child = subprocess.Popen(command, cwd=tree, env=env, stdout=output, stderr=output)
@@ -234,19 +239,20 @@ def _watch(
             continue
         seen = done
         if began is None:
-            if done >= min(total // 10, WARM_UP):
-                began = now, done, _cpu(process), _cpu(broker)
+            if done >= min(total // 5, WARM_UP):
+                began = now, done, cpu(process), cpu(broker)
         elif done >= total or now - began[0] >= seconds:
             took, millions = now - began[0], (done - began[1]) / 1e6
             return Sample(
                 rate=1e6 * millions / took,
-                cpu=(_cpu(process) - began[2]) / millions,
-                broker_cpu=(_cpu(broker) - began[3]) / millions,
+                cpu=(cpu(process) - began[2]) / millions,
+                broker_cpu=(cpu(broker) - began[3]) / millions,
                 resident=resident / 1e6,
                 seconds=took,
             )
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu(process: psutil.Process) -> float:
+    """CPU seconds that a process has used."""
     times = process.cpu_times()
     return float(times.user + times.system)
