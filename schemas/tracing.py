@@ -33,6 +33,8 @@ class Cause(Contract):
     share: Share
     activity: Slug | None = None
     kind: CauseKind
+    publisher: Slug | None = None
+    """With `promise`: the department that publishes it, and can prevent the next one."""
 
 
 class Recovery(Contract):
@@ -68,6 +70,46 @@ class Missing(Contract):
     what: str
     owner: str
     """The department or source that owes it."""
+
+
+class Question(Contract):
+    """The one missing fact that would decide, and who is asked for it."""
+
+    event_type: ClassVar[str] = "question"
+
+    activity: Slug
+    department: Slug
+    """Who is asked: the activity's owner, or whoever manages it."""
+    fact: str
+    """`finished` (when was it done?), `due` (by when was it due?) or `confirm` (was it done at `claimed`?)."""
+    claimed: Timestamp | None = None
+    text: dict[str, str] = Field(default_factory=dict)
+    """language -> the question."""
+
+
+class Bar(Contract):
+    """One stretch of the way to the promise, for a picture: when, how long it was allowed, what was beyond."""
+
+    event_type: ClassVar[str] = "bar"
+
+    activity: Slug
+    department: str | None = None
+    """Absent where nothing separates several departments' steps."""
+    begin: Timestamp
+    end: Timestamp
+    allowed_until: Timestamp | None = None
+    charged_hours: float = 0.0
+    unknown_hours: float = 0.0
+    unfinished: bool = False
+
+
+class Candidate(Contract):
+    """A department that a person may look at where no evidence names anyone; never a cause."""
+
+    event_type: ClassVar[str] = "candidate"
+
+    department: Slug
+    share: Share
 
 
 class TraceRequestedV1(Contract):
@@ -106,6 +148,11 @@ class Decision(Contract):
     customer_words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """language -> what the customer may be told."""
     waiting_until: Timestamp | None = None
+    question: Question | None = None
+    candidates: tuple[Candidate, ...] = ()
+    grounds: tuple[tuple[str, ...], ...] = ()
+    """For each sentence of an explanation, in order, the events that it rests on."""
+    timeline: tuple[Bar, ...] = ()
     registry_digest: str
     engine_version: str
     material: str

@@ -87,6 +87,20 @@ class Finding(StrEnum):
     PROMISE_MISSED = "promise_missed"
     PROMISE_PENDING = "promise_pending"
     """The promise has not run out."""
+    CLOCK_SKEW = "clock_skew"
+    """Two clocks disagree by more than is tolerated: what lies within the difference charges nobody."""
+    ZONE_ERROR = "zone_error"
+    """The time is off by its zone's whole hours; put right where that is certain, else it charges nobody."""
+    DUPLICATE = "duplicate"
+    """The same happening sent again under another id: counted once."""
+    SELF_SERVING = "self_serving"
+    """Entered after the complaint about a time before it, by whom it clears: alone it moves nothing."""
+    DISPUTED = "disputed"
+    """Giver and receiver of a hand-over tell different times: the gap charges nobody."""
+    ATTEMPT = "attempt"
+    """A try that did not succeed, of an activity that may take several."""
+    ANSWERED = "answered"
+    """A person's answer to a question."""
 
 
 @unique
@@ -97,6 +111,8 @@ class Role(StrEnum):
     """Confirm or dispute, and propose one improvement."""
     RECOVERY = "recovery"
     """Help this customer now."""
+    ANSWER = "answer"
+    """Tell one fact, before anyone is named."""
 
 
 @unique

@@ -65,6 +65,7 @@ class ProcessEvent:
     due_at: int | None = None
     source: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    objects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Cause:
     """A department (or party, or none) with its share of why it happened.
 
     ``department`` is None where it is nobody's doing: `CauseKind.UNKNOWN` and `CauseKind.PROMISE`
-    (who publishes the promise stands in its evidence). ``hours`` is the own delay charged; 0 where time is not the reason.
+    (then ``publisher`` can prevent the next one). ``hours`` is the own delay charged; 0 where time is
+    not the reason.
     """
 
     department: str | None
@@ -94,6 +96,7 @@ class Cause:
     parts: int
     hours: float = 0.0
     events: tuple[str, ...] = ()
+    publisher: str | None = None
 
     @property
     def share(self) -> float:
@@ -140,6 +143,42 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """The one fact that would decide, and the department asked for it.
+
+    ``fact`` is ``finished`` (when?), ``due`` (by when?) or ``confirm`` (finished at ``claimed``?).
+    """
+
+    activity: str
+    department: str
+    fact: str
+    claimed: int | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A department that a person may look at where no evidence names anyone; never a cause."""
+
+    department: str
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch of the way to the promise, for a picture; µs UTC."""
+
+    activity: str
+    department: str | None
+    begin: int
+    end: int
+    allowed_until: int | None
+    charged: int
+    unknown: int
+    unfinished: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence of an explanation with the events that it rests on."""
 
@@ -170,6 +209,11 @@ class Decision:
     """Sentences by language that may be said to the customer: no department is named."""
     registry_digest: str
     engine: str
+    question: Question | None = None
+    candidates: tuple[Candidate, ...] = ()
+    """Most likely first; only where nobody is named."""
+    timeline: tuple[Bar, ...] = ()
+    """Only with words."""
 
     @property
     def confidence(self) -> float:
@@ -192,6 +236,17 @@ class Decision:
             "causes": [cause for cause in causes if cause[2] != 0],
             "recovery": self.recovery and [self.recovery.department, self.recovery.action],
             "waiting_until": self.waiting_until,
+            **(
+                {}
+                if self.question is None
+                else {
+                    "question": [
+                        self.question.activity,
+                        self.question.department,
+                        self.question.fact,
+                    ]
+                }
+            ),
         }
 
     def digest(self) -> str:
@@ -228,6 +283,28 @@ class Decision:
                     for language, sentences in self.explanation.items()
                 },
                 "customer_words": {k: list(v) for k, v in self.customer_words.items()},
+                "question": self.question
+                and [
+                    self.question.activity,
+                    self.question.department,
+                    self.question.fact,
+                    self.question.claimed,
+                    dict(self.question.text),
+                ],
+                "candidates": [[c.department, c.parts] for c in self.candidates],
+                "timeline": [
+                    [
+                        b.activity,
+                        b.department,
+                        b.begin,
+                        b.end,
+                        b.allowed_until,
+                        b.charged,
+                        b.unknown,
+                        b.unfinished,
+                    ]
+                    for b in self.timeline
+                ],
                 "registry_digest": self.registry_digest,
                 "engine": self.engine,
             }
