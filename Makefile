@@ -55,7 +55,7 @@ $(VENV)/train/.installed: requirements/train.lock $(STAMP)
 generate: setup ## Write schemas/generated, docs that are generated
 	@$(BIN)/python -m schemas.generate && $(BIN)/python -m services.cli.configuration
 
-lock: setup ## Resolve requirements/*.lock again (needs uv)
+lock: ## Resolve requirements/*.lock again (needs uv)
 	@uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes -o requirements/runtime.lock -q --custom-compile-command "make lock"
 	@uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes -o requirements/build.lock -q --custom-compile-command "make lock"
 	@uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.lock -q --custom-compile-command "make lock"

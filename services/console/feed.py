@@ -55,6 +55,11 @@ KINDS: Final[Mapping[type[Contract], Kind]] = {
 
 log = get_logger(__name__)
 
+FEW = 200
+"""Records of one batch; after so few the reader has caught up, and gathers before it stores again."""
+GATHER_SECONDS = 0.1
+"""A page may be this much behind; each batch is a commit of its own."""
+
 
 def topics_of(departments: Sequence[str]) -> dict[str, Topic]:
     """Every topic that the read model is made from, by name."""
@@ -142,6 +147,8 @@ class Feed:
                     if records:
                         self._absorb(records, publisher)
                     self._look(reader)
+                    if 0 < len(records) < FEW:
+                        self._stop.wait(GATHER_SECONDS)
                 except TransientError as error:
                     log.warning("waiting for kafka", error=error.detail)
                     self._rewind(reader)

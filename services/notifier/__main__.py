@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 
+import uvloop
 from pydantic import ValidationError
 
 from services.chassis import logs
@@ -29,7 +30,8 @@ def main() -> int:
         log.error("cannot start", error=str(error))
         return 2
     try:
-        asyncio.run(notifier.run())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(notifier.run())
     except Exception as error:
         # The process's outermost frame: say why and end; the supervisor starts it again from what is stored.
         log.exception("ending", error=f"{type(error).__name__}: {error}")

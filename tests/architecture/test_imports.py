@@ -31,7 +31,10 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
     "aiokafka": (("services.router.checkpoint",), "internals that Faust hides"),
     "confluent_kafka": (("services.router.checkpoint",), "one transaction per checkpoint"),
     "rocksdict": (("services.router.checkpoint",), "state, written after its transaction"),
-    "uvloop": (("services.router", "services.intake", "services.console"), "event loops of shells"),
+    "uvloop": (
+        ("services.router", "services.intake", "services.console", "services.notifier"),
+        "event loops of shells",
+    ),
     "fastapi": (("services.intake", "services.console", "services.simulator"), "HTTP shells"),
     "starlette": (("services.intake", "services.console", "services.simulator"), "under FastAPI"),
     "uvicorn": (("services.intake", "services.console", "services.simulator"), "serves them"),
