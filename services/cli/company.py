@@ -76,7 +76,7 @@ def run_check(*, folder: str | None, as_json: bool) -> None:
         )
     else:
         for problem in problems:
-            print(problem)
+            _show(problem)
         if company is not None and good:
             activities = sum(len(process.activities) for process in company.processes.values())
             print(
@@ -89,9 +89,17 @@ def run_check(*, folder: str | None, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _as_dict(problem: Problem) -> dict[str, str | bool]:
+def _show(problem: Problem) -> None:
+    """Print a problem with the line it is about."""
+    print(problem)
+    if problem.shown:
+        print(f"{problem.line:>6} | {problem.shown.strip()}")
+
+
+def _as_dict(problem: Problem) -> dict[str, str | bool | int | None]:
     return {
         "file": problem.file,
+        "line": problem.line,
         "field": problem.field,
         "text": problem.text,
         "remedy": problem.remedy,

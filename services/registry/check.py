@@ -10,20 +10,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
 
 from services.registry.errors import Problem
-from services.registry.fields import Condition
-from services.registry.model import (
-    Activity,
-    Allowance,
-    Company,
-    Process,
-    Promise,
-    Within,
-)
-
-_HOUR = 3_600_000_000
+from services.registry.model import Activity, Company, Process
+from services.registry.promises import kept_by_plan
 
 
 def check(company: Company) -> tuple[Problem, ...]:
@@ -36,7 +26,7 @@ def check(company: Company) -> tuple[Problem, ...]:
         *_packs(company),
         *_learned(company),
     ]
-    return tuple(sorted(problems, key=lambda problem: (problem.warning, problem)))
+    return tuple(sorted(problems, key=Problem.place))
 
 
 def _unknown(
@@ -130,6 +120,7 @@ def _processes(company: Company) -> Iterator[Problem]:
     promises: dict[str, str] = {}
     for process in company.processes.values():
         file = f"processes/{process.id}.toml"
+        broken = False
         for key, activity in process.activities.items():
             if key in seen:
                 yield Problem(
@@ -139,7 +130,9 @@ def _processes(company: Company) -> Iterator[Problem]:
                     "Give it another id: events name only the activity.",
                 )
             seen[key] = process.id
-            yield from _activity(company, process, file, key, activity)
+            wrong = list(_activity(company, process, file, key, activity))
+            broken = broken or bool(wrong)
+            yield from wrong
         for key in process.promises:
             if key in promises:
                 yield Problem(
@@ -172,7 +165,26 @@ def _processes(company: Company) -> Iterator[Problem]:
             )
         else:
             for key, promise in process.promises.items():
-                yield from _promise(company, process, file, key, promise)
+                field = f"promises.{key}"
+                before = [
+                    *_unknown(
+                        file, f"{field}.activity", "activity", promise.activity, process.activities
+                    ),
+                    *_unknown(file, f"{field}.from", "activity", promise.start, process.activities),
+                    *_unknown(
+                        file,
+                        f"{field}.publisher",
+                        "department",
+                        promise.publisher,
+                        company.departments,
+                    ),
+                    *_unknown(
+                        file, f"{field}.calendar", "calendar", promise.calendar, company.calendars
+                    ),
+                ]
+                yield from before
+                if not before and not broken:
+                    yield from kept_by_plan(company, process, file, key, promise)
 
 
 def _activity(
@@ -267,84 +279,6 @@ def _loop(process: Process) -> list[str]:
         if found:
             return found
     return []
-
-
-def _promise(
-    company: Company, process: Process, file: str, key: str, promise: Promise
-) -> Iterator[Problem]:
-    field = f"promises.{key}"
-    before = [
-        *_unknown(file, f"{field}.activity", "activity", promise.activity, process.activities),
-        *_unknown(file, f"{field}.from", "activity", promise.start, process.activities),
-        *_unknown(file, f"{field}.publisher", "department", promise.publisher, company.departments),
-        *_unknown(file, f"{field}.calendar", "calendar", promise.calendar, company.calendars),
-    ]
-    yield from before
-    if (promise.within is None) != (promise.start is None):
-        yield Problem(file, field, "`from` and `within` belong together", "Give both, or neither.")
-        return
-    if promise.within is None or promise.start is None or before:
-        return
-    for case in _variants(process, promise):
-        within = _chosen(promise.withins, case, promise.within)
-        path = _longest(process, promise.activity, promise.start, case)
-        if path is None:
-            yield Problem(
-                file,
-                f"{field}.from",
-                f'"{promise.activity}" does not come after "{promise.start}"',
-                "Name an activity that precedes it.",
-            )
-            return
-        if path > within:
-            shown = ", ".join(f"{k} = {v}" for k, v in sorted(case.items())) or "any case"
-            yield Problem(
-                file,
-                f"{field}.within",
-                f"the allowances on the way add up to {path / _HOUR:g} h, beyond the promised "
-                f"{within / _HOUR:g} h ({shown})",
-                "Promise more, or allow less: as it stands no department can be late "
-                "and the customer still waits.",
-            )
-
-
-def _variants(process: Process, promise: Promise) -> list[dict[str, str | int | bool]]:
-    """Return every combination of the attribute values that conditions name, and "other"."""
-    values: dict[str, set[str | int | bool]] = {}
-    conditions: list[Condition] = [w.when for w in promise.withins]
-    for activity in process.activities.values():
-        conditions += [a.when for a in activity.allowances]
-    for condition in conditions:
-        for name, value in condition.items():
-            values.setdefault(name, {"(other)"}).add(value)
-    names = sorted(values)
-    choices = [sorted(values[name], key=repr) for name in names]
-    return [dict(zip(names, combination, strict=True)) for combination in product(*choices)]
-
-
-def _chosen(
-    options: Iterable[Within | Allowance],
-    case: Mapping[str, str | int | bool],
-    otherwise: int | None,
-) -> int:
-    for option in options:
-        if all(case.get(name) == value for name, value in option.when.items()):
-            return option.within if isinstance(option, Within) else option.allowance
-    return otherwise or 0
-
-
-def _longest(
-    process: Process, end: str, start: str, case: Mapping[str, str | int | bool]
-) -> int | None:
-    """Return the longest sum of allowances from ``start`` to ``end``; None when there is no way."""
-    if end == start:
-        return 0
-    activity = process.activities[end]
-    lengths = [_longest(process, before, start, case) for before in activity.after]
-    reached = [length for length in lengths if length is not None]
-    if not reached:
-        return None
-    return max(reached) + _chosen(activity.allowances, case, activity.allowance)
 
 
 def _symptoms(company: Company) -> Iterator[Problem]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to put right: where, what, and how.
 
-    ``field`` is the dotted path inside the file; ``warning`` problems do not stop a load.
+    ``field`` is the dotted path inside the file, ``line`` where it stands (from 1; None when the whole
+    file is meant) and ``shown`` that line's text; ``warning`` problems do not stop a load.
     """
 
     file: str
@@ -20,12 +21,19 @@ class Problem:
     text: str
     remedy: str
     warning: bool = False
+    line: int | None = None
+    shown: str = ""
 
     def __str__(self) -> str:
         """Render as one line for a terminal."""
         kind = "warning: " if self.warning else ""
-        where = f"{self.file}: {self.field}" if self.field else self.file
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        where = f"{place}: {self.field}" if self.field else place
         return f"{where}: {kind}{self.text}. {self.remedy}"
+
+    def place(self) -> tuple[bool, str, int, str, str]:
+        """Return the order in which problems are told: errors first, then as the files go."""
+        return (self.warning, self.file, self.line or 0, self.field, self.text)
 
 
 class RegistryError(Exception):

@@ -1,7 +1,7 @@
 """Read a company's folder: files in, one validated `Company` out.
 
-It stands apart because it is the only part of the registry that touches files. All problems are
-reported together, each with its file, field and remedy; nothing half-valid ever gets out.
+It stands apart because it is the only part of the registry that turns text into tables. All problems are
+reported together, each with its file, line, field and remedy; nothing half-valid ever gets out.
 
 Hazard: an unknown key is an error, not ignored. A misspelt `managed_by` that was ignored would send
 the courier's complaints to nobody.
@@ -10,9 +10,11 @@ the courier's complaints to nobody.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +22,8 @@ from pydantic import BaseModel, ValidationError
 from services.registry.calendars import Calendar
 from services.registry.check import check
 from services.registry.errors import Problem, RegistryError
+from services.registry.files import OPTIONAL, SHIPPED, Files, read_folder, shipped_packs
+from services.registry.lines import Lines
 from services.registry.model import (
     Company,
     CompanyFile,
@@ -33,15 +37,14 @@ from services.registry.model import (
 
 Table = TypeVar("Table", bound=BaseModel)
 
-_HERE: Final = Path(__file__).parent
-_PACKS: Final = _HERE / "packs"
-_OPTIONAL: Final = {"calendars.toml"}
-_TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
+TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("departments.toml", "departments", Department),
     ("sources.toml", "sources", Source),
     ("symptoms.toml", "symptoms", Symptom),
     ("calendars.toml", "calendars", Calendar),
 )
+"""File, its only table, what each entry of it is."""
+_AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 def load(folder: Path | str) -> Company:
@@ -53,11 +56,16 @@ def load(folder: Path | str) -> Company:
     Raises:
         RegistryError: anything is wrong; warnings alone do not raise (see `warnings`).
     """
-    company, problems = inspect(folder)
-    errors = tuple(problem for problem in problems if not problem.warning)
-    if company is None or errors:
-        raise RegistryError(errors)
-    return company
+    return _sound(*inspect(folder))
+
+
+def load_files(files: Files) -> Company:
+    """As `load`, from texts: what `contents` returned, on whatever machine.
+
+    Raises:
+        RegistryError: anything is wrong.
+    """
+    return _sound(*inspect_files(files))
 
 
 def warnings(folder: Path | str) -> tuple[Problem, ...]:
@@ -67,39 +75,67 @@ def warnings(folder: Path | str) -> tuple[Problem, ...]:
 
 def inspect(folder: Path | str) -> tuple[Company | None, tuple[Problem, ...]]:
     """Return the company, or None when it cannot be built, with every problem found."""
-    root = Path(folder)
+    files, problems = read_folder(Path(folder))
+    if any(not problem.warning for problem in problems) and not files:
+        return None, tuple(problems)
+    company, found = inspect_files(files)
+    unread = {problem.file for problem in problems if not problem.warning}
+    together = [*problems, *(problem for problem in found if problem.file not in unread)]
+    return None if unread else company, tuple(sorted(together, key=Problem.place))
+
+
+def contents(folder: Path | str) -> dict[str, str]:
+    """Return all texts that make up the company, the shipped language packs that it uses included.
+
+    Raises:
+        RegistryError: the folder does not hold a sound company.
+    """
+    company = load(folder)
+    files, _ = read_folder(Path(folder))
+    languages = company.company.languages
+    used = {name: text for name, text in files.items() if _used(name, languages)}
+    return used | dict(shipped_packs(languages, files))
+
+
+def inspect_files(files: Files) -> tuple[Company | None, tuple[Problem, ...]]:
+    """As `inspect`, from texts by file name."""
     problems: list[Problem] = []
-    if not root.is_dir():
-        missing = Problem(str(root), "", "there is no such folder", "Check AKAR_REGISTRY.")
-        return None, (missing,)
     parts: dict[str, Any] = {}
-    head = _read(root, "company.toml", problems)
+    head = _read(files, "company.toml", problems)
     if head is not None:
         parts["company"] = _valid(CompanyFile, head, "company.toml", "", problems)
-    for file, table, kind in _TABLES:
-        if file in _OPTIONAL and not (root / file).is_file():
+    for file, table, kind in TABLES:
+        if file in OPTIONAL and file not in files:
             continue
-        content = _read(root, file, problems)
+        content = _read(files, file, problems)
         if content is None:
             continue
         problems.extend(
             Problem(file, extra, "unexpected table", f"Write [{table}.<id>] tables only.")
             for extra in sorted(set(content) - {table})
         )
+        entries = content.get(table, {})
+        if not isinstance(entries, dict):
+            problems.append(Problem(file, table, "not a table", f"Write [{table}.<id>] tables."))
+            continue
         parts[table] = {
             key: _valid(kind, value, file, f"{table}.{key}", problems)
-            for key, value in content.get(table, {}).items()
+            for key, value in entries.items()
         }
-    parts["processes"] = dict(_processes(root, problems))
-    parts["packs"] = _packs(root, parts.get("company"), problems)
-    parts["learned"] = dict(_learned(root, problems))
-    if any(not problem.warning for problem in problems):
-        return None, tuple(sorted(problems))
-    try:
-        company = Company.model_validate(parts)
-    except ValidationError as error:
-        return None, tuple(sorted(_problems(error, Company, "(folder)", "")))
-    return company, check(company)
+    parts["processes"] = dict(_processes(files, problems))
+    languages = parts["company"].languages if parts.get("company") else ()
+    texts = dict(files) | dict(shipped_packs(languages, files))
+    parts["packs"] = dict(_packs(texts, languages, problems))
+    parts["learned"] = dict(_learned(files, problems))
+    company: Company | None = None
+    if not problems:
+        try:
+            company = Company.model_validate(parts)
+        except ValidationError as error:
+            problems.extend(_whole(error))
+        else:
+            problems.extend(check(company))
+    return company, tuple(sorted(_located(problems, texts), key=Problem.place))
 
 
 def example_folder(name: str) -> Path:
@@ -108,7 +144,7 @@ def example_folder(name: str) -> Path:
     Raises:
         RegistryError: there is no such example.
     """
-    places = (_HERE / "examples", _HERE.parent.parent / "examples")
+    places = (SHIPPED / "examples", SHIPPED.parent.parent / "examples")
     for place in places:
         if (place / name / "company.toml").is_file():
             return place / name
@@ -119,67 +155,91 @@ def example_folder(name: str) -> Path:
 
 
 def load_example(name: str) -> Company:
-    """Load an example company by its name: ``shop``, ``olist``."""
+    """Load an example company by its name: ``shop``, ``bank``, ``olist``."""
     return load(example_folder(name))
 
 
-def _read(root: Path, file: str, problems: list[Problem]) -> dict[str, Any] | None:
-    path = root / file
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+def _sound(company: Company | None, problems: tuple[Problem, ...]) -> Company:
+    errors = tuple(problem for problem in problems if not problem.warning)
+    if company is None or errors:
+        raise RegistryError(errors)
+    return company
+
+
+def _used(name: str, languages: Iterable[str]) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[0] != "packs" or path.stem in languages
+
+
+def _read(files: Files, file: str, problems: list[Problem]) -> dict[str, Any] | None:
+    if file not in files:
         problems.append(
             Problem(file, "", "the file is missing", "Copy it from examples/shop and adapt it.")
         )
+        return None
+    try:
+        return tomllib.loads(files[file])
     except tomllib.TOMLDecodeError as error:
-        problems.append(Problem(file, "", f"not valid TOML: {error}", "Correct that line."))
-    except UnicodeDecodeError as error:
-        problems.append(Problem(file, "", f"not UTF-8: {error}", "Save the file as UTF-8."))
+        match = _AT_LINE.search(str(error))
+        problems.append(
+            Problem(
+                file,
+                "",
+                f"not valid TOML: {error}",
+                "Correct that line.",
+                line=int(match[1]) if match else None,
+            )
+        )
     return None
 
 
-def _processes(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Process]]:
-    paths = sorted((root / "processes").glob("*.toml"))
-    if not paths:
+def _in(files: Files, folder: str) -> Iterator[tuple[str, str]]:
+    """Yield name and stem of the files in one of the company's folders."""
+    for file in sorted(files):
+        path = PurePosixPath(file)
+        if path.parts[0] == folder and len(path.parts) == 2:
+            yield file, path.stem
+
+
+def _processes(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Process]]:
+    found = list(_in(files, "processes"))
+    if not found:
         problems.append(
             Problem("processes/", "", "there is no process", "Add processes/<id>.toml.")
         )
-    for path in paths:
-        file = f"processes/{path.name}"
-        content = _read(root, file, problems)
+    for file, stem in found:
+        content = _read(files, file, problems)
         if content is None:
             continue
         process = _valid(Process, content, file, "", problems)
         if process is None:
             continue
-        if process.id != path.stem:
+        if process.id != stem:
             problems.append(
                 Problem(file, "id", f'the id is "{process.id}"', "Name the file like the id.")
             )
         yield process.id, process
 
 
-def _learned(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Learned]]:
-    for path in sorted((root / "learned").glob("*.toml")):
-        file = f"learned/{path.name}"
-        content = _read(root, file, problems)
+def _learned(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Learned]]:
+    for file, stem in _in(files, "learned"):
+        content = _read(files, file, problems)
         learned = None if content is None else _valid(Learned, content, file, "", problems)
         if learned is not None:
-            yield path.stem, learned
+            yield stem, learned
 
 
-def _packs(root: Path, head: CompanyFile | None, problems: list[Problem]) -> dict[str, Pack]:
-    packs: dict[str, Pack] = {}
-    for language in head.languages if head else ():
+def _packs(
+    texts: Files, languages: Iterable[str], problems: list[Problem]
+) -> Iterator[tuple[str, Pack]]:
+    for language in languages:
         file = f"packs/{language}.toml"
-        place = root if (root / file).is_file() else _HERE
-        if not (place / file).is_file():
+        if file not in texts:
             continue
-        content = _read(place, file, problems)
-        pack = content and _valid(Pack, content, file, "", problems)
-        if pack:
-            packs[language] = pack
-    return packs
+        content = _read(texts, file, problems)
+        pack = None if content is None else _valid(Pack, content, file, "", problems)
+        if pack is not None:
+            yield language, pack
 
 
 def _valid(
@@ -196,14 +256,80 @@ def _problems(
     error: ValidationError, kind: type[BaseModel], file: str, field: str
 ) -> Iterator[Problem]:
     for detail in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in detail["loc"])
+        loc = [part for part in detail["loc"] if part != "[key]"]
+        path = ".".join(str(part) for part in loc)
         where = ".".join(part for part in (field, path) if part)
         text, remedy = detail["msg"].removeprefix("Value error, "), "Correct the value."
         if detail["type"] == "missing":
-            text, remedy = "the field is missing", f"Add {detail['loc'][-1]} = …"
+            text, remedy = "the field is missing", f"Add {loc[-1]} = …"
         elif detail["type"] == "extra_forbidden":
-            known = [f.alias or name for name, f in kind.model_fields.items()]
-            near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+            known = _fields_at(kind, loc[:-1])
+            near = difflib.get_close_matches(str(loc[-1]), known, n=1)
             text = "there is no such field"
-            remedy = f'Did you mean "{near[0]}"?' if near else "Remove it."
+            remedy = (
+                f'Did you mean "{near[0]}"?'
+                if near
+                else f"Remove it. Fields here: {', '.join(sorted(known))}."
+            )
         yield Problem(file, where, text, remedy)
+
+
+def _fields_at(kind: type[BaseModel], path: list[int | str]) -> list[str]:
+    """Return the names of the fields that a table inside ``kind`` may have."""
+    whole = kind.model_json_schema()
+    at: dict[str, Any] = whole
+    for part in path:
+        at = _resolved(at, whole)
+        if isinstance(part, int):
+            at = at.get("items", {})
+        else:
+            entries = [at.get("additionalProperties"), *at.get("patternProperties", {}).values()]
+            at = at.get("properties", {}).get(part) or next(filter(None, entries), {})
+    return list(_resolved(at, whole).get("properties", {}))
+
+
+def _resolved(schema: Any, whole: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference, and of alternatives the one that is a table."""
+    for choice in schema.get("anyOf", ()):
+        if choice.get("type") != "null":
+            schema = choice
+            break
+    reference = schema.get("$ref")
+    found = whole["$defs"][reference.rpartition("/")[2]] if reference else schema
+    return dict(found)
+
+
+def _whole(error: ValidationError) -> Iterator[Problem]:
+    """Say in which file a problem lies that only showed when everything was put together."""
+    files = {table: file for file, table, _ in TABLES}
+    for detail in error.errors(include_url=False, include_input=False):
+        loc = [str(part) for part in detail["loc"] if part != "[key]"]
+        first = loc[0] if loc else ""
+        if first in {"processes", "packs", "learned"} and len(loc) > 1:
+            file, field = f"{first}/{loc[1]}.toml", ".".join(loc[2:])
+        else:
+            file, field = files.get(first, "company.toml"), ".".join(loc)
+        remedy = "Correct the value."
+        if detail["type"] == "string_pattern_mismatch":
+            remedy = "An id has small letters, digits, - and _ only."
+        yield Problem(file, field, detail["msg"], remedy)
+
+
+def _located(problems: list[Problem], texts: Files) -> Iterator[Problem]:
+    """Add line and text to each problem that has a place in a file."""
+    lines: dict[str, Lines] = {}
+    for problem in problems:
+        text = texts.get(problem.file)
+        line = problem.line
+        if text is None:
+            yield problem
+            continue
+        if line is None and problem.field:
+            if problem.file not in lines:
+                lines[problem.file] = Lines(text)
+            line = lines[problem.file].of(problem.field)
+        if line is None:
+            yield problem
+            continue
+        shown = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+        yield replace(problem, line=line, shown=shown)

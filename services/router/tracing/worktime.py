@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class WorkingTime:
     least 1. Build it with `of`.
     """
 
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    before: tuple[int, ...]
+    starts: tuple[int, ...] = field(repr=False)
+    ends: tuple[int, ...] = field(repr=False)
+    before: tuple[int, ...] = field(repr=False)
 
     @classmethod
     def of(cls, intervals: Iterable[tuple[int, int]]) -> WorkingTime:

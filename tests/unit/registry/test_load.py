@@ -1,5 +1,6 @@
 """A company's folder: what loads, and what a person is told when it does not."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import pytest
 
 from services.registry import (
     RegistryError,
+    contents,
     example_folder,
     inspect,
     load,
     load_example,
+    load_files,
     warnings,
 )
+from services.router.rules import rules_from
 
 
 @pytest.fixture
@@ -31,12 +35,13 @@ def change(folder: Path, file: str, old: str, new: str) -> None:
 
 
 def refused(folder: Path) -> str:
+    """What is said, without the line numbers: those have their own tests."""
     with pytest.raises(RegistryError) as caught:
         load(folder)
-    return str(caught.value)
+    return re.sub(r"\.toml:\d+: ", ".toml: ", str(caught.value))
 
 
-@pytest.mark.parametrize("name", ["shop", "olist"])
+@pytest.mark.parametrize("name", ["shop", "olist", "bank"])
 def test_examples_load_without_a_word(name: str) -> None:
     """Every shipped company is valid, has inboxes and deserves no warning."""
     company = load_example(name)
@@ -219,3 +224,132 @@ def test_a_missing_name_is_a_warning_only(folder: Path) -> None:
     assert company is not None
     assert [problem.warning for problem in problems] == [True]
     assert load(folder).id == "shop"
+
+
+def test_a_problem_shows_its_line(folder: Path) -> None:
+    """The line of the field, or of the table that lacks one."""
+    change(folder, "processes/order.toml", 'owner = "warehouse"', 'owner = "warehous"')
+    change(folder, "departments.toml", 'managed_by = "logistics"\n', "")
+    with pytest.raises(RegistryError) as caught:
+        load(folder)
+    table, owner = caught.value.problems
+    assert (table.line, table.shown) == (30, "[departments.courier]")
+    assert owner.shown == 'owner = "warehous"'
+    text = (folder / "processes/order.toml").read_text(encoding="utf-8").splitlines()
+    assert owner.line is not None
+    assert text[owner.line - 1] == owner.shown
+    assert f"order.toml:{owner.line}: activities.picked.owner" in str(owner)
+
+
+def test_what_is_not_toml_shows_its_line(folder: Path) -> None:
+    """As the parser says it."""
+    change(folder, "company.toml", 'name = "', "name = ")
+    with pytest.raises(RegistryError) as caught:
+        load(folder)
+    (problem,) = caught.value.problems
+    assert problem.line == 4
+    assert problem.shown.startswith("name = Toko")
+
+
+def test_an_unknown_field_deep_inside_has_a_hint(folder: Path) -> None:
+    """The names that may stand there, not those of the table around it."""
+    change(folder, "processes/order.toml", "tolerance = 1", "tolerence = 1")
+    assert 'no such field. Did you mean "tolerance"?' in refused(folder)
+    change(folder, "processes/order.toml", "tolerence = 1", "tolerance = 1")
+    change(folder, "company.toml", "wait_per_day", "wait_a_day")
+    assert 'policy.costs.wait_a_day: there is no such field. Did you mean "wait_per_day"?' in (
+        refused(folder)
+    )
+
+
+def test_a_file_that_nobody_reads_is_a_warning(folder: Path) -> None:
+    """A misspelt name would otherwise be a calendar that does not count."""
+    (folder / "calendar.toml").write_text("", encoding="utf-8")
+    company, problems = inspect(folder)
+    assert company is not None
+    assert [str(problem) for problem in problems] == [
+        'calendar.toml: warning: nobody reads this file. Did you mean "calendars.toml"?'
+    ]
+
+
+def test_days_in_a_calendar_are_refused(folder: Path) -> None:
+    """Two working days are as many hours as their shifts have, not 48."""
+    change(
+        folder,
+        "processes/order.toml",
+        'owner = "finance"\n',
+        'owner = "finance"\ncalendar = "owner"\n',
+    )
+    change(
+        folder,
+        "processes/order.toml",
+        'allowance = "24h"\n\n[activities.refund',
+        'allowance = "1d"\n\n[activities.refund',
+    )
+    assert "a working day has as many hours as its shifts" in refused(folder)
+
+
+def test_an_owner_without_a_calendar_cannot_lend_it(folder: Path) -> None:
+    """Where to add it is said."""
+    change(
+        folder,
+        "processes/order.toml",
+        'owner = "payments"\n',
+        'owner = "payments"\ncalendar = "owner"\n',
+    )
+    assert 'Add calendar = "…" to [departments.payments]' in refused(folder)
+
+
+def test_the_worst_moment_of_the_week_must_keep_the_promise(tmp_path: Path) -> None:
+    """Working hours fit on a Monday morning and not on a Friday afternoon: that one is named."""
+    folder = tmp_path / "bank"
+    shutil.copytree(example_folder("bank"), folder)
+    change(
+        folder,
+        "processes/account.toml",
+        'within = "24h"\ncalendar = "office"\n',
+        'within = "72h"\n',
+    )
+    said = refused(folder)
+    assert "promises.account_ready.within: the allowances on the way add up to" in said
+    assert "begun on a Friday at" in said or "begun on a Thursday at" in said
+
+
+def test_contents_load_the_same_elsewhere(folder: Path) -> None:
+    """What is published is all that decides: no folder, no shipped pack is needed to read it again."""
+    texts = contents(folder)
+    assert "packs/id.toml" in texts
+    assert load_files(texts) == load(folder)
+    assert load_files(texts).digest == load(folder).digest
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('version = "1"\ncalibration = [[0, 0], [5000, 4000], [5000, 6000]]', "must ascend"),
+        ('version = "1"\n[priors.late_deliver]\ncourier = 0.5', 'no symptom "late_deliver"'),
+        ('version = "1"\n[priors.late_delivery]\ncourir = 0.5', 'no department "courir"'),
+        ('version = "1"\n[priors.late_delivery]\ncourier = 0.7\npacking = 0.7', "more than 1"),
+        ("calibration = [[0, 0]]", "version: the field is missing"),
+    ],
+)
+def test_what_was_learned_is_checked_too(folder: Path, written: str, said: str) -> None:
+    """A person promotes it, so a person may have mistyped it."""
+    (folder / "learned").mkdir()
+    (folder / "learned/verdicts.toml").write_text(written, encoding="utf-8")
+    assert said in refused(folder)
+
+
+def test_what_was_learned_replaces_the_priors(folder: Path) -> None:
+    """For the symptoms it names; the rest and the version stay visible."""
+    (folder / "learned").mkdir()
+    (folder / "learned/verdicts.toml").write_text(
+        'version = "2026-11-a"\ncalibration = [[0, 0], [6000, 7000], [10000, 9500]]\n'
+        "[priors.late_delivery]\npacking = 0.9\n",
+        encoding="utf-8",
+    )
+    rules = rules_from(load(folder))
+    assert rules.symptoms["late_delivery"].priors == {"packing": 0.9}
+    assert rules.symptoms["wrong_item"].priors == {"warehouse": 0.6, "packing": 0.25}
+    assert rules.calibration == ((0, 0), (6000, 7000), (10000, 9500))
+    assert rules.learned == {"verdicts": "2026-11-a"}

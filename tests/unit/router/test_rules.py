@@ -12,7 +12,7 @@ from services.router.tracing.company import chosen
 from services.router.tracing.model import HOUR
 
 
-@pytest.mark.parametrize("name", ["shop", "olist"])
+@pytest.mark.parametrize("name", ["shop", "olist", "bank"])
 def test_wall_times_agree_with_the_time_zone_database(name: str) -> None:
     """Every six hours for twelve years, summer time and its end included."""
     company = load_example(name)
