@@ -15,7 +15,7 @@ import faust
 from services.chassis import metrics
 from services.router.checkpoint.checkpointer import Checkpointer, Partition
 from services.router.checkpoint.fatal import die
-from services.router.checkpoint.fences import Batch
+from services.router.checkpoint.reader import Batch
 from services.router.checkpoint.transactions import Output
 
 CHUNK: Final = 100

@@ -20,7 +20,9 @@ from services.router.agents import Carry, Stage, bind
 from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
 from services.router.checkpoint.fatal import die
-from services.router.checkpoint.fences import Batch, Wiring, install
+from services.router.checkpoint.feed import Feed
+from services.router.checkpoint.fences import Wiring, install
+from services.router.checkpoint.reader import Batch, Reader
 from services.router.settings import RouterSettings
 
 GROUP: Final = "router"
@@ -69,6 +71,12 @@ class Worker:
             if batch.topic == leading:
                 backlog.handled(batch.partition, batch.records[-1].timestamp)
 
+        reader = Reader(
+            kafka.for_librdkafka(),
+            group=group,
+            client_id=f"{group}-{settings.instance}-reader",
+            watched=leading,
+        )
         wiring = Wiring(
             checkpointer=self.checkpointer,
             connection=kafka.for_aiokafka(),
@@ -77,12 +85,18 @@ class Worker:
             session_timeout_ms=int(settings.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
             backlog=backlog,
-            leading_topic=leading,
-            asking_topic=kafka.topic(topics.TRACE_REQUESTED.name),
+            reader=reader,
         )
         install(self.app, wiring)
         carry = None if loopback is None else loopback(self.checkpointer.partitions, backlog.behind)
-        wiring.deliver = bind(self.app, self.checkpointer, stages, carry, handled)
+        self._feed = Feed(
+            reader,
+            backlog,
+            leading=leading,
+            asking=kafka.topic(topics.TRACE_REQUESTED.name),
+            epoch=lambda: self.checkpointer.epoch,
+            deliver=bind(self.app, self.checkpointer, stages, carry, handled),
+        )
         self._topics = [topic for stage in stages for topic in stage.topics]
         self._partitions = kafka.partitions
 
@@ -98,6 +112,7 @@ class Worker:
         await self.checkpointer.start(self._topics, self._partitions)
         tasks = [
             asyncio.create_task(self.checkpointer.run()),
+            asyncio.create_task(self._feed.run()),
             asyncio.create_task(_beat(loop_turns)),
             asyncio.create_task(stop.wait()),
         ]
@@ -107,8 +122,13 @@ class Worker:
         if not stop.is_set():
             for task in (*tasks, crashed):
                 if task.done():
-                    die("a part of the worker ended", task.exception() or self.app.crash_reason)
+                    die("a part of the worker ended", _why(task) or self.app.crash_reason)
         await self.checkpointer.finish()
+
+
+def _why(task: asyncio.Task[Any]) -> BaseException | None:
+    # Asking a cancelled task for its exception raises.
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 async def _beat(loop_turns: Heartbeat) -> None:
