@@ -235,7 +235,13 @@ def _show(found: dict[str, Any], plot: Path | None) -> None:
     _show_kinds(console, found)
     for one in found["runs"].values():
         for miss in one.get("misses", ()):
-            console.print(miss, highlight=False)
+            console.print(
+                f"{miss['key']} {miss['kind']} (honest: {miss['expect']}): truth {miss['truth']}, said "
+                f"{miss['said'] or miss['outcome']}; {', '.join(miss['symptoms'])}: {miss['text']}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     for row in found["goals"]:
         sign = "≤" if row["figure"] in AT_MOST else "≥"
         mark = "[green]met[/green]" if row["met"] else "[red]falls short[/red]"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.simulator.calendar import Hours
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -28,6 +30,10 @@ class Step:
     """Variant of the case -> another usual time."""
     by_date: bool = False
     """The allowance is told as a due date in a schedule event."""
+    shifts: Hours | None = None
+    """When its people work: usual times and allowances are hours of work; None: hours as they pass."""
+    waits: tuple[str, ...] = ()
+    """Activities beside the line that must be done before it can begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Line:
     within: float
     longer: Mapping[str, float] = field(default_factory=dict)
     """Variant -> another promise."""
+    shifts: Hours | None = None
+    """The promise is counted in these hours."""
     told: bool = False
     """The promise is a date in a schedule event, told when the case begins."""
     beside: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
@@ -69,6 +77,8 @@ class Firm:
     lines: tuple[Line, ...]
     languages: Mapping[str, float]
     """Language -> share of the customers who write in it."""
+    nightly: frozenset[str] = frozenset()
+    """Sources that always export at night, as the registry says."""
 
     def line(self, name: str) -> Line:
         """A line by its name."""

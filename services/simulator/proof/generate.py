@@ -14,7 +14,16 @@ from itertools import cycle, islice
 from types import ModuleType
 from typing import Final
 
-from services.simulator.proof import firms, kinds_olist, kinds_shop, kinds_shop_goods, telling
+from services.simulator.proof import (
+    firms,
+    kinds_bank,
+    kinds_bank_faults,
+    kinds_olist,
+    kinds_shop,
+    kinds_shop_goods,
+    telling,
+)
+from services.simulator.proof.bank import BANK
 from services.simulator.proof.firms import Firm
 from services.simulator.proof.kinds_shop import Kind
 from services.simulator.proof.life import Lived, complained, live
@@ -40,6 +49,7 @@ def _kinds(*modules: ModuleType) -> dict[str, Kind]:
 COMPANIES: Final[Mapping[str, tuple[Firm, Mapping[str, Kind]]]] = {
     "shop": (firms.SHOP, _kinds(kinds_shop, kinds_shop_goods)),
     "olist": (firms.OLIST, _kinds(kinds_olist)),
+    "bank": (BANK, _kinds(kinds_bank, kinds_bank_faults)),
 }
 
 
@@ -116,10 +126,14 @@ def _shares(case: Lived, plan: Plan, written: float) -> Mapping[str, float]:
 
 
 def _over(case: Lived, activity: str, written: float) -> float:
-    """Hours beyond the allowance, or beyond the date: what was late already on arrival is not counted again."""
+    """Hours beyond the allowance, or beyond the date: what was late already on arrival is not counted again.
+
+    Hours as the customer waits them, also where the allowance is counted in working hours.
+    """
     step = case.line.step(activity)
-    allowed = case.allowed(step) or 0.0
-    begun = case.begun.get(activity, written)
+    if activity not in case.begun:
+        return 0.0
+    begun = case.begun[activity]
     end = min(written, case.finished.get(activity, written))
     date = next(
         (
@@ -130,8 +144,9 @@ def _over(case: Lived, activity: str, written: float) -> float:
         None,
     )
     if not step.by_date or date is None:
-        return end - begun - allowed
-    return end - date - max(0.0, begun - (date - allowed))
+        deadline = case.deadline(step)
+        return 0.0 if deadline is None else end - deadline
+    return end - date - max(0.0, begun - (date - (case.allowed(step) or 0.0)))
 
 
 judged = partial(max, FIRST_JUDGED)

@@ -255,7 +255,7 @@ def customer_paid_late(_draw: random.Random) -> Plan:
 
 def customer_address(_draw: random.Random) -> Plan:
     """The street without a number: the courier had to ask for days."""
-    note = Note("delivered", attributes={"fault": "address_incomplete"}, hours_before=90)
+    note = Note("delivered", attributes={"fault": "address_incomplete"}, hours_after=30)
     return Plan("order", "OWN", late={"delivered": 1.0}, notes=(note,), shares={"customer": 1.0})
 
 
@@ -294,7 +294,7 @@ def split_shipment(draw: random.Random) -> Plan:
 
 def second_attempt(_draw: random.Random) -> Plan:
     """The van broke down at the first try; days until the second."""
-    note = Note("delivered", attributes={"fault": "attempt_failed"}, hours_before=80)
+    note = Note("delivered", attributes={"fault": "attempt_failed"}, hours_after=30)
     return Plan("order", "LATE_BUT_HERE", When.ARRIVED, late={"delivered": 1.0}, notes=(note,))
 
 

@@ -106,7 +106,7 @@ def delivered_elsewhere(_draw: random.Random) -> Plan:
 
 def payment_not_matched(_draw: random.Random) -> Plan:
     """Paid, and the payment was not matched to the order."""
-    note = Note("payment_verified", attributes={"fault": "payment_not_matched"}, hours_before=58)
+    note = Note("payment_verified", attributes={"fault": "payment_not_matched"}, hours_after=1)
     return Plan(
         "order",
         "PAYMENT",

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import simpy
 
+from services.simulator.calendar import Hours
 from services.simulator.proof.firms import Firm, Line, Step
 from services.simulator.proof.plan import Plan, When
 
@@ -21,6 +23,8 @@ SPREAD_DAYS: Final = 50
 FAR: Final = 24.0 * 400
 HANDS: Final = 3
 """People at each desk; a case is in somebody's hands for a part of an hour."""
+START: Final = datetime(2026, 6, 22, tzinfo=UTC)
+"""The first instant of every run: a season with few holidays, which the calendars of `firms` know."""
 
 Steps = Generator[simpy.Event, Any, None]
 
@@ -51,8 +55,7 @@ class Lived:
     happened: list[Happened] = field(default_factory=list)
     finished: dict[str, float] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
-    over: dict[str, float] = field(default_factory=dict)
-    """Activity -> hours beyond what it is allowed (negative: to spare)."""
+    done: dict[str, simpy.Event] = field(default_factory=dict)
 
     def allowed(self, step: Step) -> float | None:
         """What this case allows the step."""
@@ -68,12 +71,27 @@ class Lived:
                 return step.takes[value]
         return step.usual
 
-    @property
-    def promised_hours(self) -> float:
-        """What this customer was promised."""
+    def deadline(self, step: Step) -> float | None:
+        """When the step's allowance runs out, counted from its begin; None without one."""
+        allowed = self.allowed(step)
+        if allowed is None:
+            return None
+        return later(step.shifts, self.begun[step.activity], allowed)
+
+    def promised(self, since: float) -> float:
+        """When what this customer was promised runs out."""
         if self.plan.promise is not None:
-            return self.plan.promise
-        return max(self.line.promise(value) for value in ("", *self.variant.values()))
+            return since + self.plan.promise
+        within = max(self.line.promise(value) for value in ("", *self.variant.values()))
+        return later(self.line.shifts, since, within)
+
+
+def later(shifts: Hours | None, since: float, hours: float) -> float:
+    """The time when so many hours have passed, or have been worked."""
+    if shifts is None:
+        return since + hours
+    start = START.timestamp()
+    return (shifts.after(start + since * 3600, hours * 3600) - start) / 3600
 
 
 def live(firm: Firm, plans: list[tuple[str, Plan]], seed: str) -> list[Lived]:
@@ -116,15 +134,20 @@ def _split(case: Lived, first: str) -> None:
 def _case(env: simpy.Environment, case: Lived, desks: Mapping[str, simpy.Resource]) -> Steps:
     yield env.timeout(case.draw.uniform(0, SPREAD_DAYS * 24))
     took = {step.activity: _usual(case, step) for step in case.line.steps}
-    extra = _planted(case, took)
+    extra: dict[str, float] = {}
+    for steps in case.line.beside.values():
+        case.done.update({step.activity: env.event() for step in steps})
     for step in case.line.steps:
+        for other in step.waits:
+            yield case.done[other]
         if case.plan.stops == step.activity:
             case.begun[step.activity] = env.now
             return
-        yield from _step(env, case, step, took[step.activity] + extra.get(step.activity, 0), desks)
+        yield from _step(env, case, step, took[step.activity], extra, desks)
         if step.activity == case.line.begins:
-            rest = sum(took[later.activity] for later in _later(case.line, step.activity))
-            _promise(case, env.now, rest + case.draw.uniform(0.6, 1.8))
+            _promise(case, env.now, took)
+        if step is case.line.steps[0]:
+            extra |= _planted(case, took, env.now)
         if beside := case.line.beside.get(step.activity):
             env.process(_beside(env, case, beside, extra, desks))
 
@@ -137,8 +160,11 @@ def _beside(
     desks: Mapping[str, simpy.Resource],
 ) -> Steps:
     for step in steps:
-        hours = _usual(case, step) + extra.get(step.activity, 0)
-        yield from _step(env, case, step, hours, desks)
+        if case.plan.stops == step.activity:
+            case.begun[step.activity] = env.now
+            return
+        yield from _step(env, case, step, _usual(case, step), extra, desks)
+        case.done[step.activity].succeed()
 
 
 def _step(
@@ -146,34 +172,31 @@ def _step(
     case: Lived,
     step: Step,
     hours: float,
+    extra: Mapping[str, float],
     desks: Mapping[str, simpy.Resource],
 ) -> Steps:
-    """Lie in the pile for most of the time, then be in somebody's hands."""
+    """Lie in the pile (longer when planted), wait for working hours, then be in somebody's hands for a while."""
     begun = case.begun[step.activity] = env.now
-    work = min(hours, 0.2)
-    yield env.timeout(hours - work)
+    yield env.timeout(extra.get(step.activity, 0.0))
+    work = min(hours * 0.3, 0.2)
+    yield env.timeout(later(step.shifts, env.now, hours - work) - env.now)
     if work > 0:
         desk = desks.get(step.owner)
         if desk is None:
-            yield env.timeout(work)
+            yield env.timeout(later(step.shifts, env.now, work) - env.now)
         else:
             with desk.request() as turn:
                 yield turn
-                yield env.timeout(work)
+                yield env.timeout(later(step.shifts, env.now, work) - env.now)
     now = env.now
     case.finished[step.activity] = now
-    allowed = case.allowed(step)
-    if allowed is not None:
-        case.over[step.activity] = now - begun - allowed
-    for note in case.plan.notes:
-        if note.activity == step.activity:
-            at = max(begun, now - note.hours_before)
-            case.happened.append(
-                Happened(note.activity, note.transition, at, attributes=note.attributes)
-            )
-    if not any(
-        note.activity == step.activity and note.transition == "cancel" for note in case.plan.notes
-    ):
+    notes = [note for note in case.plan.notes if note.activity == step.activity]
+    for note in notes:
+        at = now if note.hours_after is None else min(now, begun + note.hours_after)
+        case.happened.append(
+            Happened(note.activity, note.transition, at, attributes=note.attributes)
+        )
+    if not any(note.transition == "cancel" for note in notes):
         first = case.variant if step is case.line.steps[0] else {}
         attributes = {**first, **case.plan.attributes.get(step.activity, {})}
         case.happened.append(Happened(step.activity, "complete", now, attributes=attributes))
@@ -186,31 +209,41 @@ def _usual(case: Lived, step: Step) -> float:
     return case.draw.triangular(low, high, low + (high - low) * 0.35)
 
 
-def _planted(case: Lived, took: Mapping[str, float]) -> dict[str, float]:
+def _planted(case: Lived, took: Mapping[str, float], now: float) -> dict[str, float]:
     """Share the hours that break the promise over the late activities."""
     extra = dict(case.plan.extra)
     if not case.plan.late:
         return extra
-    rest = sum(took[step.activity] for step in _later(case.line, case.line.begins))
-    needed = case.promised_hours - rest + case.draw.uniform(16, 90)
+    # Before the promise begins (a refund asked for later) its length counts as if it began now.
+    length = case.promised(now) - now
+    rest = sum(took[step.activity] for step in _after(case.line, case.line.begins))
+    beyond = case.draw.uniform(16, 90) if length > 30 else case.draw.uniform(3, 40)
+    needed = length - rest + beyond
     total = sum(case.plan.late.values())
     for activity, part in case.plan.late.items():
         step = case.line.step(activity)
         # A step that is planted late is late by its own allowance too, whatever the promise had to spare.
-        least = (case.allowed(step) or 0.0) - took[activity] + case.draw.uniform(5, 12)
+        allowed = case.allowed(step) or 0.0
+        least = later(step.shifts, now, allowed) - now + case.draw.uniform(3, 12)
+        if step.shifts is None:
+            least -= took.get(activity, 0.0)
         extra[activity] = extra.get(activity, 0) + max(needed * part / total, least)
     return extra
 
 
-def _later(line: Line, activity: str) -> tuple[Step, ...]:
+def _after(line: Line, activity: str) -> tuple[Step, ...]:
     position = [step.activity for step in line.steps].index(activity)
     return line.steps[position + 1 :]
 
 
-def _promise(case: Lived, now: float, just_kept: float) -> None:
+def _promise(case: Lived, now: float, took: Mapping[str, float]) -> None:
     """Set the date; tell it by an event where this company does, and the dates of the steps that have one."""
-    own = case.plan.just_kept or case.plan.promise is not None
-    case.due = now + (just_kept if case.plan.just_kept else case.promised_hours)
+    case.due = case.promised(now)
+    if case.plan.just_kept:
+        rest = now
+        for step in _after(case.line, case.line.begins):
+            rest = later(step.shifts, rest, took[step.activity])
+        case.due = rest + case.draw.uniform(0.6, 1.8)
     plan = now
     for step in case.line.steps[1:]:
         allowed = case.allowed(step)
@@ -220,7 +253,7 @@ def _promise(case: Lived, now: float, just_kept: float) -> None:
         if step.by_date:
             due = case.due if step.activity == case.line.promised else plan
             case.happened.append(Happened(step.activity, "schedule", now, due=due))
-    if own and not case.line.told:
+    if (case.plan.just_kept or case.plan.promise is not None) and not case.line.told:
         case.happened.append(Happened(case.line.promised, "schedule", now, due=case.due))
 
 

@@ -35,8 +35,8 @@ class Note:
     activity: str
     transition: str = "fail"
     attributes: Attributes = field(default_factory=dict)
-    hours_before: float = 0.0
-    """Before the activity is finished."""
+    hours_after: float | None = None
+    """After the activity began; None: when it is finished."""
 
 
 @dataclass(frozen=True, slots=True)

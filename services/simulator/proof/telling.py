@@ -9,14 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.simulator.model import Observed
 from services.simulator.proof.firms import Firm
-from services.simulator.proof.life import Happened, Lived
+from services.simulator.proof.life import START, Happened, Lived
 
-START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 EXPORT_HOUR: Final = 2
 """When a nightly export leaves, by the company's wall clock."""
 BELATED_HOURS: Final = (4.0, 70.0)
@@ -52,11 +51,13 @@ def _events(firm: Firm, case: Lived, case_id: str, complained: float) -> Iterato
     for serial, one in enumerate(sorted(_everything(case, complained), key=lambda one: one.at)):
         if one.transition == "complete" and one.activity in plan.untold:
             continue
-        source = str(one.objects.get("source") or case.line.step(one.activity).source)
+        # A date is set by the system in which the case begins, not by the one that will keep it.
+        step = case.line.steps[0] if one.transition == "schedule" else case.line.step(one.activity)
+        source = str(one.objects.get("source") or step.source)
         known = one.at + draw.uniform(0.002, 0.3)
         if one.transition == "complete" and one.activity in plan.belated:
             known = max(known, complained + draw.uniform(*BELATED_HOURS))
-        if plan.nightly == source:
+        if plan.nightly == source or source in firm.nightly:
             known = _next_export(firm, one.at)
         if plan.outage is not None and plan.outage[0] == source and one.at >= stops_at(case):
             known = max(known, complained + draw.uniform(8, 30))
@@ -91,8 +92,8 @@ def _everything(case: Lived, complained: float) -> Iterator[Happened]:
             yield Happened(activity, "complete", at_receiver, objects={"source": source})
     if plan.by_hand is not None:
         step = case.line.step(plan.by_hand)
-        allowed = case.allowed(step) or 0.0
-        pretended = case.begun[plan.by_hand] + allowed * case.draw.uniform(0.3, 0.9)
+        begun = case.begun[plan.by_hand]
+        pretended = begun + ((case.deadline(step) or begun) - begun) * case.draw.uniform(0.3, 0.9)
         if pretended < complained:
             yield Happened(
                 plan.by_hand,
@@ -127,9 +128,10 @@ def heard(firm: Firm, case: Lived, asked: float) -> dict[str, datetime]:
         for step in steps:
             found.setdefault(step.source, at(asked - case.draw.uniform(0.01, 0.25)))
     plan = case.plan
-    if plan.nightly is not None:
+    nightly = firm.nightly if plan.nightly is None else firm.nightly | {plan.nightly}
+    for source in sorted(nightly):
         last = _next_export(firm, asked) - 24.1
-        found[plan.nightly] = at(last - 0.1)
+        found[source] = at(last - 0.1)
     if plan.outage is not None:
         found[plan.outage[0]] = at(min(stops_at(case), asked))
     for source, hours in plan.shifted.items():

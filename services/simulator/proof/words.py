@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import Final
 
 from services.simulator import phrases_en, phrases_id
-from services.simulator.proof import words_en, words_id, words_pt
+from services.simulator.proof import words_bank_en, words_bank_id, words_en, words_id, words_pt
 
 SOURCES: Final[dict[str, tuple[ModuleType, ...]]] = {
-    "id": (words_id, phrases_id),
-    "en": (words_en, phrases_en),
+    "id": (words_bank_id, words_id, phrases_id),
+    "en": (words_bank_en, words_en, phrases_en),
     "pt": (words_pt,),
 }
 """Language -> modules, the first one that has a list wins."""
