@@ -20,6 +20,7 @@ from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract
 from schemas.notification import NotificationRecordedV1
 from schemas.process import ProcessObservedV1
+from schemas.registry import RegistryActivatedV1, RegistryPublishedV1
 from schemas.tracing import ComplaintTracedV1, TraceAnsweredV1, TraceRequestedV1
 
 DEFAULT_PARTITIONS: Final = 4
@@ -33,6 +34,8 @@ class Party(StrEnum):
     INTAKE = "intake"
     ROUTER = "router"
     TICKER = "ticker"
+    REGISTRAR = "registrar"
+    """Watches the company's folder, within the ticker's process or as a command."""
     NOTIFIER = "notifier"
     CONSOLE = "console"
     OPERATIONS = "operational-systems"
@@ -213,6 +216,27 @@ CLOCK_TICK: Final = Topic(
     dead_letter="router.dlq",
     durable=False,
 )
+REGISTRY_PUBLISHED: Final = Topic(
+    name="registry.published",
+    key="digest",
+    contracts=(RegistryPublishedV1,),
+    purpose="What a company's folder said, under its digest, so that any decision can be derived again.",
+    writers=frozenset({Party.REGISTRAR}),
+    readers=frozenset({Party.ROUTER, Party.REGISTRAR, Party.OPERATORS}),
+    retention=None,
+    cleanup=Cleanup.COMPACT,
+    dead_letter="router.dlq",
+)
+REGISTRY_ACTIVATED: Final = Topic(
+    name="registry.activated",
+    key="registry",
+    contracts=(RegistryActivatedV1,),
+    purpose="From which point of each partition on which contents decide.",
+    writers=frozenset({Party.REGISTRAR}),
+    readers=frozenset({Party.ROUTER, Party.REGISTRAR, Party.OPERATORS}),
+    retention=YEAR,
+    dead_letter="router.dlq",
+)
 ROUTER_STATE: Final = Topic(
     name="router.state",
     key="(stage, id)",
@@ -252,6 +276,8 @@ PIPELINE: Final = (
     DEPARTMENT_INBOX,
     NOTIFICATION_RECORDED,
     CLOCK_TICK,
+    REGISTRY_PUBLISHED,
+    REGISTRY_ACTIVATED,
     ROUTER_STATE,
     ROUTER_DLQ,
     NOTIFIER_DLQ,

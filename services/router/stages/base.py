@@ -38,6 +38,8 @@ HANDLED: Final = "akar_handled"
 
 
 _OURS: Final = frozenset({topics.Party.ROUTER})
+_PLACED: Final = (topics.CLOCK_TICK, topics.REGISTRY_ACTIVATED)
+"""One record for each partition, written to it by number: their keys say nothing about where they belong."""
 
 
 class Record(Protocol):
@@ -61,20 +63,32 @@ class Company:
     departments: frozenset[str]
     floor_parts: int
 
+    def active(self, partition: Partition) -> Company:  # noqa: ARG002 - the same for all of them
+        """Itself: a company that never changes is active everywhere."""
+        return self
+
+
+class Companies(Protocol):
+    """Tells which company decides in a partition (companies.py)."""
+
+    def active(self, partition: Partition) -> Company:
+        """The one whose activation was the last to be read in that partition."""
+        ...
+
 
 class Stage(ABC):
     """What both stages share: decoding, dead letters, forwarding, sending.
 
     Args:
-        company: the active registry.
+        companies: the active registry, by partition.
         physical: gives the name on the cluster of a topic of `schemas.topics`.
         partitions: how many each keyed topic has.
     """
 
     def __init__(
-        self, company: Company, *, physical: Callable[[str], str], partitions: int
+        self, companies: Companies, *, physical: Callable[[str], str], partitions: int
     ) -> None:
-        self._company = company
+        self._companies = companies
         self._physical = physical
         self._partitions = partitions
         self._dlq = physical(topics.ROUTER_DLQ.name)
@@ -113,7 +127,7 @@ class Stage(ABC):
         key = record.key
         if (
             key is not None
-            and topic is not topics.CLOCK_TICK
+            and topic not in _PLACED
             and partition_for(key, self._partitions) != record.partition
         ):
             self._forward(partition, record)

@@ -18,7 +18,7 @@ from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
-from services.router.stages.base import Company, Record, Stage, recorded_time, settled
+from services.router.stages.base import Companies, Record, Stage, recorded_time, settled
 from services.router.tracing import model, tracer
 
 MOST_EVENTS: Final = 2_000
@@ -35,9 +35,9 @@ class EvidenceStage(Stage):
     """Keyed by case: keeps each case's events, answers trace requests, announces material changes."""
 
     def __init__(
-        self, company: Company, *, physical: Callable[[str], str], partitions: int
+        self, companies: Companies, *, physical: Callable[[str], str], partitions: int
     ) -> None:
-        super().__init__(company, physical=physical, partitions=partitions)
+        super().__init__(companies, physical=physical, partitions=partitions)
         self._answered = physical(topics.TRACE_ANSWERED.name)
 
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
@@ -83,7 +83,7 @@ class EvidenceStage(Stage):
     ) -> None:
         source = data.source
         if source is None:
-            rule = self._company.rules.activities.get(data.activity)
+            rule = self._companies.active(partition).rules.activities.get(data.activity)
             if rule is None:
                 return
             source = rule.source
@@ -131,7 +131,7 @@ class EvidenceStage(Stage):
             material, _, stored = row.partition(b"\n")
             request = TraceRequestedV1.model_validate_json(stored)
             # Most events change nothing: the words are made only for those that do.
-            if self._trace(request, case, words=False).digest().encode() != material:
+            if self._trace(partition, request, case, words=False).digest().encode() != material:
                 self._answer(partition, request, case, envelope, recorded)
 
     def _case(self, partition: Partition, case_id: str) -> model.Case:
@@ -142,7 +142,12 @@ class EvidenceStage(Stage):
         return model.Case(case_id, events, dict(self._watermarks(partition)))
 
     def _trace(
-        self, request: TraceRequestedV1, case: model.Case, *, words: bool = True
+        self,
+        partition: Partition,
+        request: TraceRequestedV1,
+        case: model.Case,
+        *,
+        words: bool = True,
     ) -> model.Decision:
         # Whatever came later than the complaint is known too; the order in which they came makes no difference.
         as_of = max(
@@ -155,7 +160,7 @@ class EvidenceStage(Stage):
                 tracer.trace,
                 mapping.complaint_from_request(request),
                 case,
-                self._company.rules,
+                self._companies.active(partition).rules,
                 as_of,
                 words=words,
             )
@@ -173,7 +178,7 @@ class EvidenceStage(Stage):
         `at` is when the cause was recorded: what happened days ago may be heard of only now.
         """
         answer = mapping.trace_answer(
-            self._trace(request, case),
+            self._trace(partition, request, case),
             case_id=request.case_id,
             sequence=request.sequence,
             trigger=cause.id,

@@ -33,7 +33,7 @@ from services.router.lifecycle.model import (
 )
 from services.router.lifecycle.targets import verdict_of
 from services.router.stages import early
-from services.router.stages.base import Company, Record, Stage, settled
+from services.router.stages.base import Companies, Record, Stage, settled
 from services.router.tracing import model, symptoms, tracer
 
 log = structlog.get_logger(__name__)
@@ -47,16 +47,13 @@ class LifecycleStage(Stage):
     """Keyed by complaint: the state machine's shell; numbers revisions and runs every clock."""
 
     def __init__(
-        self, company: Company, *, physical: Callable[[str], str], partitions: int
+        self, companies: Companies, *, physical: Callable[[str], str], partitions: int
     ) -> None:
-        super().__init__(company, physical=physical, partitions=partitions)
+        super().__init__(companies, physical=physical, partitions=partitions)
         self._requested = physical(topics.TRACE_REQUESTED.name)
         self._traced = physical(topics.COMPLAINT_TRACED.name)
         self._status = physical(topics.COMPLAINT_STATUS.name)
-        self._inbox = {
-            department: physical(topics.DEPARTMENT_INBOX.for_department(department).name)
-            for department in company.departments
-        }
+        self._inboxes: dict[str, str] = {}
 
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
         """Complaints, messages, answers, notifications and time."""
@@ -84,7 +81,7 @@ class LifecycleStage(Stage):
                     "this idempotency key was used with other content",
                 )
             return
-        rules = self._company.rules
+        rules = self._companies.active(partition).rules
         known_languages = {pack.language for pack in rules.packs}
         language = data.language if data.language in known_languages else None
         if language is None:
@@ -108,7 +105,7 @@ class LifecycleStage(Stage):
             tracer.trace,
             mapping.complaint_from_life(life),
             model.Case(""),
-            self._company.rules,
+            self._companies.active(partition).rules,
             life.occurred_at,
         )
         self._decide(partition, life, mapping.wire_decision(decision), envelope)
@@ -125,10 +122,11 @@ class LifecycleStage(Stage):
     def _decide(
         self, partition: Partition, life: Life, decision: Decision, envelope: Envelope[Any]
     ) -> None:
+        company = self._companies.active(partition)
         verdict = verdict_of(
             mapping.findings(decision),
-            departments=self._company.departments,
-            floor_parts=self._company.floor_parts,
+            departments=company.departments,
+            floor_parts=company.floor_parts,
         )
         step = machine.decided(
             life, verdict, at=microseconds(envelope.time), new_id=ids.assignment_id
@@ -268,7 +266,7 @@ class LifecycleStage(Stage):
         assignment = effect.assignment
         self.send(
             partition,
-            self._inbox[assignment.target.department],
+            self._inbox(assignment.target.department),
             mapping.opened(assignment, traced, updated=effect.updated, at=envelope.time),
             event_id=ids.event_id(
                 "assignment.opened", assignment.assignment_id, str(effect.revision)
@@ -286,14 +284,10 @@ class LifecycleStage(Stage):
         decision: Decision | None,
         envelope: Envelope[Any],
     ) -> None:
-        department = effect.assignment.target.department
-        inbox = self._inbox.get(department)
-        if inbox is None:
-            # The registry no longer has this department: its inbox keeps its name all the same.
-            inbox = self._physical(topics.DEPARTMENT_INBOX.for_department(department).name)
+        # The registry may no longer have this department: its inbox keeps its name all the same.
         self.send(
             partition,
-            inbox,
+            self._inbox(effect.assignment.target.department),
             mapping.withdrawn(
                 effect,
                 life,
@@ -307,6 +301,13 @@ class LifecycleStage(Stage):
             complaint=life.complaint_id,
             cause=envelope,
         )
+
+    def _inbox(self, department: str) -> str:
+        name = self._inboxes.get(department)
+        if name is None:
+            name = self._physical(topics.DEPARTMENT_INBOX.for_department(department).name)
+            self._inboxes[department] = name
+        return name
 
     # -- rows --------------------------------------------------------------------------------
 
