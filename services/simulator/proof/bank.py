@@ -139,7 +139,7 @@ BANK: Final = Firm(
             "SGH",
             (
                 *_DISPUTE,
-                Step("merchant_heard", "merchant", "dispute-desk", (20, 100), 120),
+                Step("merchant_heard", "merchant", "dispute-desk", (20, 100), 120, announced=True),
                 *_DECIDED,
             ),
             "refund_credited",

@@ -30,6 +30,8 @@ class Step:
     """Variant of the case -> another usual time."""
     by_date: bool = False
     """The allowance is told as a due date in a schedule event."""
+    announced: bool = False
+    """It is not part of every case: a schedule event with its date says when it has begun."""
     shifts: Hours | None = None
     """When its people work: usual times and allowances are hours of work; None: hours as they pass."""
     waits: tuple[str, ...] = ()

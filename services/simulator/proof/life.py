@@ -177,6 +177,8 @@ def _step(
 ) -> Steps:
     """Lie in the pile (longer when planted), wait for working hours, then be in somebody's hands for a while."""
     begun = case.begun[step.activity] = env.now
+    if step.announced:
+        case.happened.append(Happened(step.activity, "schedule", begun, due=case.deadline(step)))
     yield env.timeout(extra.get(step.activity, 0.0))
     work = min(hours * 0.3, 0.2)
     yield env.timeout(later(step.shifts, env.now, hours - work) - env.now)

@@ -52,7 +52,9 @@ def _events(firm: Firm, case: Lived, case_id: str, complained: float) -> Iterato
         if one.transition == "complete" and one.activity in plan.untold:
             continue
         # A date is set by the system in which the case begins, not by the one that will keep it.
-        step = case.line.steps[0] if one.transition == "schedule" else case.line.step(one.activity)
+        step = case.line.step(one.activity)
+        if one.transition == "schedule" and not step.announced:
+            step = case.line.steps[0]
         source = str(one.objects.get("source") or step.source)
         known = one.at + draw.uniform(0.002, 0.3)
         if one.transition == "complete" and one.activity in plan.belated:
