@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.router.tracing.company import Rules
+from services.router.tracing.features import spelled
+from services.router.tracing.linear import concepts_of
 from services.router.tracing.model import SymptomScore
 from services.router.tracing.packs import Cue, LanguagePack
 
@@ -63,7 +65,7 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     """
     found = words(text)
     pack = _pack(language, rules) or _pack(detect(text, rules), rules) or rules.packs[0]
-    weights = weigh(found, pack)
+    weights = weigh([concepts_of(word, pack) for word in spelled(found, pack)], pack)
     named = {
         symptom: weight
         for symptom, weight in weights.items()
@@ -78,22 +80,12 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     return tuple(score for score in scores[:MOST] if score.probability >= _LEAST)
 
 
-def weigh(found: list[str], pack: LanguagePack) -> Mapping[str, float]:
-    """Return the weight of each symptom that a cue of the pack speaks about."""
+def weigh(words_concepts: Sequence[tuple[str, ...]], pack: LanguagePack) -> Mapping[str, float]:
+    """Return the weight of each symptom that a cue of the pack speaks about, from each word's concepts."""
     places: dict[str, list[int]] = {}
-    spell, exact, stems, lengths = pack.spell, pack.exact, pack.stems, pack.stem_lengths
-    for position, word in enumerate(found):
-        word = spell.get(word, word)  # noqa: PLW2901 - the word as the pack spells it
-        concepts = exact.get(word)
-        if concepts is not None:
-            for concept in concepts:
-                places.setdefault(concept, []).append(position)
-        size = len(word)
-        for length in lengths:
-            if length <= size and (concepts := stems.get(word[:length])) is not None:
-                for concept in concepts:
-                    places.setdefault(concept, []).append(position)
-                break
+    for position, concepts in enumerate(words_concepts):
+        for concept in concepts:
+            places.setdefault(concept, []).append(position)
     weights: dict[str, float] = {}
     for concept in sorted(places):
         for cue in pack.cues.get(concept, ()):

@@ -1,0 +1,130 @@
+"""From texts to the matrix that is fitted, by the very features that run in the product.
+
+It stands apart because the lengths of blocks must be those of `services.router.tracing.linear`: a text's block is divided by
+the root of the summed squared weights of its features, each occurrence counted.
+
+Hazard: features seen in fewer than `FEWEST` texts are left out, so that no rare phrase of a customer's enters the model.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import log, sqrt
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import scipy.sparse as sparse
+
+from services.router.tracing import features
+from services.router.tracing.linear import concepts_of
+from services.router.tracing.packs import Cue, LanguagePack, compile_pack
+from services.router.tracing.symptoms import weigh, words
+
+FEWEST: Final = 3
+WEIGHTS: Final[Mapping[str, float]] = {
+    "char": 1.0,
+    "word": 1.3,
+    "pair": 0.8,
+    "concept": 1.0,
+    "first": 0.6,
+    "cue": 1.0,
+}
+_PACKS: Final = Path(__file__).parents[1] / "services" / "registry" / "packs"
+
+
+@cache
+def pack(language: str) -> LanguagePack:
+    """Return the shipped pack of a language."""
+    raw = tomllib.loads((_PACKS / f"{language}.toml").read_text(encoding="utf-8"))
+    cues = [
+        Cue(
+            one["symptom"],
+            tuple(one["words"]),
+            one.get("within", 4),
+            one.get("ordered", False),
+            tuple(one.get("without", ())),
+            one.get("weight", 3.0),
+        )
+        for one in raw["cues"]
+    ]
+    return compile_pack(language, raw["common"], raw.get("spell", {}), raw["words"], cues)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A text's features by block (with repeats), and its cues with their values."""
+
+    blocks: Mapping[str, Sequence[str]]
+    cues: Sequence[tuple[str, int]]
+
+
+def look(text: str, language: str, labels: Sequence[str]) -> Seen:
+    """Return the features of one text."""
+    spoken = pack(language)
+    spelled = features.spelled(words(text), spoken)
+    stems = [features.stem(word, language) for word in spelled]
+    places = [concepts_of(word, spoken) for word in spelled]
+    return Seen(
+        {
+            "char": [piece for word in spelled for piece in features.pieces(word)],
+            "word": [name for word in spelled for name in features.single(word, language)],
+            "pair": features.pairs(stems),
+            "concept": features.concepts(places),
+            "first": features.first(stems),
+        },
+        features.cues(weigh(places, spoken), labels),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Feature -> column, and its weight (inverse document frequency)."""
+
+    columns: Mapping[str, int]
+    idf: Mapping[str, float]
+    block: Mapping[str, str]
+
+    def matrix(self, texts: Sequence[Seen]) -> Any:
+        """Return one row for each text (scipy CSR)."""
+        rows: list[int] = []
+        columns: list[int] = []
+        values: list[float] = []
+        for number, seen in enumerate(texts):
+            for block, names in seen.blocks.items():
+                known = [name for name in names if name in self.columns]
+                length = sqrt(sum(self.idf[name] ** 2 for name in known))
+                for name, times in Counter(known).items():
+                    rows.append(number)
+                    columns.append(self.columns[name])
+                    values.append(WEIGHTS[block] * times * self.idf[name] / length)
+            for name, value in seen.cues:
+                if name in self.columns:
+                    rows.append(number)
+                    columns.append(self.columns[name])
+                    values.append(WEIGHTS["cue"] * value / 50.0)
+        shape = (len(texts), len(self.columns))
+        return sparse.csr_matrix((np.array(values), (rows, columns)), shape=shape)
+
+
+def vocabulary(texts: Sequence[Seen]) -> Vocabulary:
+    """Return the features that enough texts have."""
+    seen_in: Counter[str] = Counter()
+    block_of: dict[str, str] = {}
+    for seen in texts:
+        for block, names in seen.blocks.items():
+            for name in set(names):
+                seen_in[name] += 1
+                block_of[name] = block
+        for name in {name for name, _ in seen.cues}:
+            seen_in[name] += 1
+            block_of[name] = "cue"
+    kept = sorted(name for name, times in seen_in.items() if times >= FEWEST)
+    idf = {name: 1.0 + log((1 + len(texts)) / (1 + seen_in[name])) for name in kept}
+    return Vocabulary(
+        {name: n for n, name in enumerate(kept)}, idf, {name: block_of[name] for name in kept}
+    )
