@@ -41,9 +41,9 @@ class Event(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-def events(count: int) -> Iterator[Event]:
-    """The first `count` records."""
-    wave = UNDER_WAY * len(STEPS)
+def events(count: int, *, steps: int = len(STEPS)) -> Iterator[Event]:
+    """The first `count` records; each order takes `steps` of them."""
+    wave = UNDER_WAY * steps
     for number in range(count):
         generation, rest = divmod(number, wave)
         step, lane = divmod(rest, UNDER_WAY)

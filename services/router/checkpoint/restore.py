@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +28,9 @@ from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.store import PartitionStore
 
 _TIMEOUT: Final = 30.0
-_BATCH: Final = 10_000
+_BATCH: Final = 5_000
+_MANY: Final = 100_000
+"""Offsets from which on loading is worth the flush at its end; below, it is done in a second anyway."""
 _STALE_SECONDS: Final = TOMBSTONE_RETENTION.total_seconds() * 0.9
 
 
@@ -131,7 +134,9 @@ class Restorer:
         reason = self._why_start_over(store, low=low, end=end, origin=origin)
         if reason is not None:
             store.start_over(origin)
-        records = self._apply(partition, store, end, wanted) if store.next_offset < end else 0
+        behind = end - store.next_offset
+        with store.loading() if behind > _MANY else nullcontext():
+            records = self._apply(partition, store, end, wanted) if behind > 0 else 0
         return Restored(partition, records, time.monotonic() - started, reason)
 
     def _why_start_over(
@@ -204,7 +209,7 @@ class Restorer:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.message.max.bytes": 4 << 20,
-                "queued.max.messages.kbytes": 32 << 10,
+                "queued.max.messages.kbytes": 16 << 10,
                 "reconnect.backoff.max.ms": 1000,
             }
         )

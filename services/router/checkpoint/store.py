@@ -13,10 +13,21 @@ from __future__ import annotations
 import shutil
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
 
 Rows = dict[bytes, dict[bytes, bytes | None]]
 """group -> item -> value; None deletes."""
@@ -30,6 +41,8 @@ META_TOUCHED: Final = b"\x00touched"
 # bytes and is shorter than that, so no row can have it.
 _LENGTH: Final = struct.Struct(">H")
 _MAX_GROUP: Final = 16_384
+_WRITE_BUFFER: Final = 8 << 20
+_LOAD_BUFFER: Final = 16 << 20
 
 
 def row_key(group: bytes, item: bytes) -> bytes:
@@ -45,24 +58,45 @@ def row_key(group: bytes, item: bytes) -> bytes:
 
 
 class SharedMemory:
-    """One block cache and one memory budget for all partitions of a worker."""
+    """One budget for the memory of all partitions of a worker, however many they are.
 
-    def __init__(self, cache_bytes: int = 64 << 20, write_buffer_bytes: int = 8 << 20) -> None:
+    Blocks, indexes, filters and what is not yet flushed are all charged to one cache.  RocksDB's defaults would hold
+    them per partition, and the indexes and filters beside the cache without any bound.
+
+    Args:
+        cache_bytes: of everything together.
+        write_buffer_bytes: of these, for rows that are not flushed to files yet.
+    """
+
+    def __init__(self, cache_bytes: int = 96 << 20, write_buffer_bytes: int = 32 << 20) -> None:
         self.cache = Cache(cache_bytes)
-        self.write_buffer_bytes = write_buffer_bytes
+        # Never stalls a write: one that did would hold up the event loop.
+        self.write_buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
+            write_buffer_bytes, allow_stall=False, cache=self.cache
+        )
 
     def options(self) -> Options:
         """Options of one partition's database."""
         options = Options(raw_mode=True)
         options.create_if_missing(True)
-        options.set_write_buffer_size(self.write_buffer_bytes)
+        options.set_write_buffer_manager(self.write_buffers)
+        options.set_write_buffer_size(_WRITE_BUFFER)
         options.set_max_write_buffer_number(2)
         options.set_max_open_files(256)
         options.set_keep_log_file_num(2)
+        options.set_compression_type(DBCompressionType.lz4())
+        options.set_level_compaction_dynamic_level_bytes(True)
+        # Above what a load leaves behind (see `loading`): the first writes after it must not be held up.
+        options.set_level_zero_slowdown_writes_trigger(200)
+        options.set_level_zero_stop_writes_trigger(400)
         table = BlockBasedOptions()
         table.set_block_cache(self.cache)
+        # A quarter of the index of 4 KB blocks, which would not stay in the cache at a million cases.
+        table.set_block_size(16 << 10)
+        table.set_format_version(5)
         table.set_bloom_filter(10, False)
         table.set_cache_index_and_filter_blocks(True)
+        table.set_pin_l0_filter_and_index_blocks_in_cache(True)
         options.set_block_based_table_factory(table)
         return options
 
@@ -77,6 +111,7 @@ class PartitionStore:
         self._frozen: Rows = {}
         self._records: Records = []
         self._undo: list[tuple[dict[bytes, bytes | None], bytes, bytes | None, bool]] = []
+        self._how = WriteOptions()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = Rdict(str(path), memory.options())
 
@@ -214,7 +249,28 @@ class PartitionStore:
                 batch.put(key, value)
         batch.put(META_OFFSET, str(next_offset).encode())
         batch.put(META_TOUCHED, str(touched).encode())
-        self._db.write(batch)
+        self._db.write(batch, self._how)
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Take many rows in: nothing is logged, nor compacted, until the end; then all of it is flushed.
+
+        A crash in between loses the rows of the last few batches together with their offset, which is as good as never
+        having read them.  Compaction follows in the background.
+        """
+        self._how = WriteOptions()
+        self._how.disable_wal = True  # type: ignore[method-assign, assignment] - a property; the stub is wrong
+        self._db.set_options(
+            {"disable_auto_compactions": "true", "write_buffer_size": str(_LOAD_BUFFER)}
+        )
+        try:
+            yield
+        finally:
+            self._db.flush()
+            self._db.set_options(
+                {"disable_auto_compactions": "false", "write_buffer_size": str(_WRITE_BUFFER)}
+            )
+            self._how = WriteOptions()
 
     @property
     def next_offset(self) -> int:
