@@ -38,10 +38,12 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
     "fastapi": (("services.intake", "services.console", "services.simulator"), "HTTP shells"),
     "starlette": (("services.intake", "services.console", "services.simulator"), "under FastAPI"),
     "uvicorn": (("services.intake", "services.console", "services.simulator"), "serves them"),
-    "httpx": (
-        ("services.notifier.integrations", "services.simulator", "services.cli"),
-        "calls the outside world, or plays it",
+    "httpx": (("services.simulator", "services.cli"), "calls the services as their users do"),
+    "aiohttp": (
+        ("services.notifier.integrations",),
+        "calls the outside world, at a tenth of httpx's CPU (ADR 20)",
     ),
+    "yarl": (("services.notifier.integrations",), "comes with aiohttp: its URLs"),
     "sqlalchemy": (
         (
             "services.chassis.database",

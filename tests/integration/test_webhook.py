@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import trustme
 
 from services.chassis.clock import SystemClock
 from services.notifier.delivery import Answer
@@ -206,6 +209,25 @@ def test_what_is_no_answer_is_a_failure(answer: bytes) -> None:
 
     with raw(serve) as server:
         assert attempt(server.url) == [Answer(None, "protocol")]
+
+
+@pytest.mark.parametrize(
+    ("certified", "answer"),
+    [("localhost", Answer(204)), ("another.example", Answer(None, "connect"))],
+)
+def test_tls_verifies_the_host_of_the_url_not_the_address(
+    certified: str, answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection goes to a checked address, and the certificate has to be for the URL's host."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(certified).configure_cert(context)
+    with WebhookReceiver(tls=context) as receiver:
+        url = receiver.url.replace("http://127.0.0.1", "https://localhost")
+        assert attempt(url) == [answer]
+        assert len(receiver.calls) == (answer.status == 204)
 
 
 def test_nobody_listens() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,7 +42,12 @@ class Reply:
 class WebhookReceiver:
     """Listens on a free loopback port; `answer` decides, and may block or kill, before anything is sent back."""
 
-    def __init__(self, answer: Callable[[Call, int], Reply] = lambda _call, _nth: Reply()) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Call, int], Reply] = lambda _call, _nth: Reply(),
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.calls: list[Call] = []
         self._answer = answer
         self._arrived = threading.Condition()
@@ -80,6 +86,8 @@ class WebhookReceiver:
                 """A client that was killed is no news."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )

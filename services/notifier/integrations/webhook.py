@@ -13,10 +13,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
-from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Final
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from services.chassis.clock import Clock
 from services.notifier.delivery import Answer
@@ -29,6 +30,7 @@ BODY_SECONDS: Final = 2.0
 # Shorter than the five seconds after which common servers close an idle connection: a request that meets the closing
 # would count as a failure.
 KEEP_ALIVE_SECONDS: Final = 4.0
+_PART: Final = 16 * 1024
 
 
 class Refused(Exception):
@@ -53,7 +55,7 @@ class Webhooks:
         self._total = total_seconds
         self._clock = clock
         self._tls = ssl.create_default_context()
-        self._clients: dict[tuple[str, str], httpx.AsyncClient] = {}
+        self._sessions: dict[tuple[str, str], aiohttp.ClientSession] = {}
 
     async def post(self, receiver: Receiver, *, id: str, body: bytes) -> Answer:
         """Make one attempt; every way in which it can fail is an answer, too."""
@@ -64,56 +66,60 @@ class Webhooks:
             return Answer(None, str(refused))
         except TimeoutError:
             return Answer(None, "timeout")
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, OSError) as error:
             return Answer(None, _word(error))
 
     async def close(self) -> None:
         """Close all connections."""
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        sessions = list(self._sessions.values())
+        self._sessions.clear()
+        for session in sessions:
+            await session.close()
 
     async def _post(self, receiver: Receiver, id_: str, body: bytes) -> Answer:
-        url = httpx.URL(receiver.url)
+        url = URL(receiver.url)
         addresses = await self._resolve(url)
-        client = self._client(receiver)
-        failure: httpx.HTTPError | None = None
+        session = self._session(receiver)
+        headers = {
+            **headers_for(receiver.secrets, id=id_, at=self._clock.now(), body=body),
+            "host": url.host_port_subcomponent or "",
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": "akar-notifier",
+        }
+        failure: aiohttp.ClientError | None = None
         for address in addresses:
-            request = client.build_request(
-                "POST",
-                url.copy_with(host=address),
-                content=body,
-                headers={
-                    **headers_for(receiver.secrets, id=id_, at=self._clock.now(), body=body),
-                    "host": url.netloc.decode("ascii"),
-                    "content-type": "application/json",
-                    "accept-encoding": "identity",
-                    "user-agent": "akar-notifier",
-                },
-                # TLS names and verifies the host of the URL, whatever address is connected to.
-                extensions={"sni_hostname": url.host},
-            )
             try:
-                response = await client.send(request, stream=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                response = await session.post(
+                    url.with_host(address),
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    # TLS names and verifies the host of the URL, whatever address is connected to.
+                    server_hostname=url.raw_host if url.scheme == "https" else None,
+                )
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 failure = error
                 continue
-            answer = Answer(response.status_code, None, response.headers.get("retry-after"))
+            answer = Answer(response.status, None, response.headers.get("retry-after"))
             await _read(response)
             return answer
         raise failure or Refused("dns")
 
-    async def _resolve(self, url: httpx.URL) -> Sequence[str]:
-        port = url.port or (443 if url.scheme == "https" else 80)
+    async def _resolve(self, url: URL) -> Sequence[str]:
+        host = url.raw_host or ""
+        if _is_address(host):
+            return self._allowed(url, [host])
         try:
             async with asyncio.timeout(self._connect):
                 found = await asyncio.get_running_loop().getaddrinfo(
-                    url.host, port, type=socket.SOCK_STREAM
+                    host, url.port, type=socket.SOCK_STREAM
                 )
         except (socket.gaierror, UnicodeError, TimeoutError):
             raise Refused("dns") from None
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        return self._allowed(url, list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+
+    def _allowed(self, url: URL, addresses: Sequence[str]) -> Sequence[str]:
         reasons = {address: self._refusal(url.scheme, address) for address in addresses}
         allowed = [address for address in addresses if reasons[address] is None]
         if not allowed:
@@ -126,51 +132,58 @@ class Webhooks:
             return "plain_http"
         return reason
 
-    def _client(self, receiver: Receiver) -> httpx.AsyncClient:
+    def _session(self, receiver: Receiver) -> aiohttp.ClientSession:
         # One for each receiver: connections are pooled by address, and two receivers behind one address must not
         # share one that was verified for the other's name.
         key = (receiver.name, receiver.url)
-        client = self._clients.get(key)
-        if client is None:
-            client = httpx.AsyncClient(
-                verify=self._tls,
-                trust_env=False,
-                follow_redirects=False,
-                timeout=httpx.Timeout(self._total, connect=self._connect),
-                limits=httpx.Limits(
-                    max_connections=None,
-                    max_keepalive_connections=16,
-                    keepalive_expiry=KEEP_ALIVE_SECONDS,
-                ),
+        session = self._sessions.get(key)
+        if session is None:
+            # No limit: the lanes have one.
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS
             )
-            client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-            self._clients[key] = client
-        return client
+            session = self._sessions[key] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=self._total, sock_connect=self._connect),
+            )
+        return session
 
 
-async def _read(response: httpx.Response) -> None:
+async def _read(response: aiohttp.ClientResponse) -> None:
     """Take in the rest of an answer, so that its connection can serve again, or close it."""
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for part in response.aiter_raw():
+            async for part in response.content.iter_chunked(_PART):
                 size += len(part)
                 if size > LARGEST_ANSWER:
                     break
-    except (httpx.HTTPError, TimeoutError):
+    except (aiohttp.ClientError, TimeoutError):
         # The status was there: that is the answer; a body that breaks off does not take it back.
         pass
     finally:
-        await response.aclose()
+        # Gives the connection back when the answer was read to its end, else closes it.
+        response.close() if not response.content.at_eof() else response.release()
 
 
-def _word(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.ConnectTimeout):
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _word(error: aiohttp.ClientError | OSError) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "connect_timeout"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, TimeoutError):
         return "timeout"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, aiohttp.ClientConnectorError):
         return "connect"
-    if isinstance(error, httpx.ProtocolError):
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ServerDisconnectedError):
         return "protocol"
     return "network"
