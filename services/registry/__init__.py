@@ -1,6 +1,7 @@
 """The company in one reviewed folder: load it, validate it, take its digest."""
 
 from services.registry.errors import Problem, RegistryError
+from services.registry.files import Files
 from services.registry.load import (
     contents,
     example_folder,
@@ -15,6 +16,7 @@ from services.registry.model import Company
 
 __all__ = [
     "Company",
+    "Files",
     "Problem",
     "RegistryError",
     "contents",

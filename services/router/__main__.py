@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.errors import ConfigurationError
 from services.chassis.health import Health, HealthServer, Heartbeat
 from services.chassis.logs import configure
+from services.chassis.producer import EventPublisher
 from services.chassis.settings import AkarSettings, KafkaSettings
 from services.registry import RegistryError, load
 from services.router import ticker
@@ -26,10 +28,12 @@ from services.router.app import Worker
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
 from services.router.checkpoint.versions import refuse_untested
+from services.router.library import Library
 from services.router.loopback import Loopback
-from services.router.rules import rules_from
+from services.router.registrar import Registrar, Registry
 from services.router.settings import RouterSettings
 from services.router.stages.base import Company, keyed
+from services.router.stages.companies import ActiveCompanies, RegistryStage, company_from
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
 
@@ -38,6 +42,8 @@ log = structlog.get_logger(__name__)
 EXIT_CONFIGURATION: Final = 2
 """Starting again will not help: the supervisor gives up at once."""
 TICK_SECONDS: Final = 1.0
+LIBRARY_SECONDS: Final = 5.0
+"""How long a start waits for what was published; a broker that is away is waited for later on."""
 
 
 def main() -> None:
@@ -47,7 +53,7 @@ def main() -> None:
     try:
         match sys.argv[1:]:
             case ["ticker"]:
-                _run_ticker()
+                _run_ticker(akar, KafkaSettings())
             case [] | ["worker"]:
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     runner.run(_run_worker(akar, KafkaSettings(), RouterSettings()))
@@ -60,20 +66,38 @@ def main() -> None:
         raise SystemExit(EXIT_CONFIGURATION) from None
 
 
-def _run_ticker() -> None:
-    stop: list[int] = []
+def _run_ticker(akar: AkarSettings, kafka: KafkaSettings) -> None:
+    stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _frame: stop.append(number))
-    ticker.run(KafkaSettings(), SystemClock(), seconds=TICK_SECONDS, stopping=lambda: bool(stop))
+        signal.signal(name, lambda _number, _frame: stop.set())
+    failed: list[BaseException] = []
+
+    def watch() -> None:
+        publisher = EventPublisher(kafka, name="registrar").start()
+        try:
+            registry = Registry(kafka, publisher, SystemClock())
+            Registrar(kafka.partitions, akar.registry, registry).run(stop)
+        except Exception as error:  # noqa: BLE001 - the thread's outermost loop; raised again below
+            failed.append(error)
+            stop.set()
+        finally:
+            publisher.close()
+
+    watching = threading.Thread(target=watch, name="registrar", daemon=True)
+    watching.start()
+    ticker.run(kafka, SystemClock(), seconds=TICK_SECONDS, stopping=stop.is_set)
+    watching.join(10.0)
+    if failed:
+        raise failed[0]
 
 
 async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: RouterSettings) -> None:
     refuse_untested()
     arm(settings.fault)
-    company = _company(akar)
+    companies = _companies(akar, kafka)
     stages = tuple(
-        stage(company, physical=kafka.topic, partitions=kafka.partitions)
-        for stage in (LifecycleStage, EvidenceStage)
+        stage(companies, physical=kafka.topic, partitions=kafka.partitions)
+        for stage in (LifecycleStage, EvidenceStage, RegistryStage)
     )
     # The company's rules and the libraries live as long as the process: no collection need look at them again.
     gc.collect()
@@ -96,7 +120,6 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     log.info(
         "router.started",
         instance=settings.instance,
-        registry=company.rules.digest[:12],
         health_port=server.port,
     )
     stop = asyncio.Event()
@@ -109,12 +132,30 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     os._exit(0)
 
 
-def _company(akar: AkarSettings) -> Company:
-    rules = rules_from(load(akar.registry))
-    inside = frozenset(
-        name for name, rule in rules.departments.items() if not rule.outside and not rule.customer
-    )
-    return Company(rules, inside, rules.policy.floor_parts)
+def _companies(akar: AkarSettings, kafka: KafkaSettings) -> ActiveCompanies:
+    """The folder's company until another is activated, and all that were published.
+
+    Raises:
+        RegistryError: the folder cannot be used, and nothing was ever published.
+    """
+    prepare: list[Callable[[str], None]] = []
+    library = Library(kafka, arrived=lambda digest: prepare[0](digest) if prepare else None).start()
+    known = library.complete(seconds=LIBRARY_SECONDS)
+    default: Company | None = None
+    try:
+        default = company_from(load(akar.registry))
+    except RegistryError as error:
+        if not known or library.empty:
+            raise
+        log.error(
+            "registry.refused",
+            folder=str(akar.registry),
+            problems=[str(problem) for problem in error.problems[:20]],
+            remedy="what was activated stays; check it with: akar registry check",
+        )
+    companies = ActiveCompanies(default, library)
+    prepare.append(companies.prepare)
+    return companies
 
 
 if __name__ == "__main__":
