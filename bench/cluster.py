@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from bench.records import Event
@@ -58,6 +66,21 @@ class Cluster:
     def progress(self, group: str, topic: str) -> Progress:
         """A way to ask how far `group` has come in `topic`."""
         return Progress(self.bootstrap, group, topic)
+
+    def await_members(self, group: str, count: int, seconds: float) -> None:
+        """Wait until the group is stable with so many members that have partitions.
+
+        Raises:
+            RuntimeError: It is not, in time.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self._admin.describe_consumer_groups([group])[group].result(timeout=10)
+            members = [each for each in found.members if each.assignment.topic_partitions]
+            if found.state == ConsumerGroupState.STABLE and len(members) == count:
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"{group} has not {count} members after {seconds:g} s")
 
     def drop(self, prefix: str) -> None:
         """Delete every topic of a contender."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from bench import complaints
+from bench import complaints, scale
 from bench.latency import Timing
 from bench.throughput import CONTENDERS, Contender, Sample
 
@@ -45,6 +45,7 @@ class Results:
     about: dict[str, Any]
     throughput: dict[str, list[Sample]] = field(default_factory=dict)
     complaints: dict[str, list[Sample]] = field(default_factory=dict)
+    scale: list[scale.Scaled] = field(default_factory=list)
     latency: dict[float, dict[str, list[Timing]]] = field(default_factory=dict)
     """Complaints per second -> contender -> rounds."""
 
@@ -54,6 +55,7 @@ class Results:
             "about": self.about,
             "process_events": _document(CONTENDERS, self.throughput),
             "complaints": _document(complaints.CONTENDERS, self.complaints),
+            "scale": [asdict(each) for each in self.scale],
             "latency_ms": {
                 f"{rate:g}": {
                     name: {
@@ -166,6 +168,8 @@ def show(results: Results, console: Console) -> None:
     ):
         if any(rows.values()):
             _show_throughput(f"{what}, {interval}", contenders, rows, console)
+    if results.scale:
+        scale.show(results.scale, console)
     if results.latency:
         _show_latency(results, console)
     goals = Table(title="Goals")

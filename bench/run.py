@@ -18,14 +18,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import complaints, latency, records
+from bench import complaints, latency, records, scale
 from bench.cluster import Cluster
 from bench.report import Results, picture, show
 from bench.throughput import CONTENDERS, ROOT, Contender, Plan, Sample, measure, peers_installed
 from services.local.kafka import EmbeddedKafka
 
 RESULTS = ROOT / "bench" / "results"
-ROWS = ("process-events", "complaints", "latency")
+ROWS = ("process-events", "complaints", "scale", "latency")
 THROUGHPUT_SECONDS = 270.0
 """No further round begins after this."""
 QUICK = ("bare", "akar", "quix")
@@ -73,6 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 plan, chosen, complaints.measure, broker, folder, console.log
             )
             failed += missed
+        if "scale" in options.rows:
+            cluster = Cluster(broker.bootstrap)
+            for number, workers in enumerate(scale.WORKERS):
+                try:
+                    found = scale.measure(workers, plan, cluster, broker.pid or 0, folder, number)
+                except RuntimeError as error:
+                    console.log(f"{workers} workers: {error}", markup=False)
+                    failed.append(f"{workers} workers")
+                    continue
+                results.scale.append(found)
+                console.log(f"{workers} workers: {found.rate:,.0f}/s, {found.cpu:.0f} CPU s/M")
         if "latency" in options.rows:
             try:
                 results.latency = asyncio.run(
