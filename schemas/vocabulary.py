@@ -165,6 +165,22 @@ class ResponseKind(StrEnum):
 
 
 @unique
+class VerdictKind(StrEnum):
+    """How it was found out what caused a complaint."""
+
+    ACCEPTED = "accepted"
+    """The department took the assignment as its own."""
+    OWN_FAULT = "own_fault"
+    """Resolved, and the department named its own part as the cause."""
+    REJECTION_UPHELD = "rejection_upheld"
+    """The department said "not ours", and that was right."""
+    RULED = "ruled"
+    """The arbiter decided."""
+    TIMED_OUT = "timed_out"
+    """Nobody answered in time: no finding, and never a label."""
+
+
+@unique
 class NotificationOutcome(StrEnum):
     """What became of one try to reach a receiver."""
 

@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+from services.cli.backtest import backtest_app
 from services.cli.evaluate import evaluate_app
+from services.cli.learn import learn_app
 
 app = typer.Typer(
     name="akar",
@@ -30,6 +32,8 @@ registry_app = typer.Typer(
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(backtest_app, name="backtest")
+app.add_typer(learn_app, name="learn")
 
 DataDir = Annotated[
     Path | None,

@@ -1,0 +1,232 @@
+"""Writes the file of past complaints: from the topics, through a file on disk, or from generated cases.
+
+It stands apart because it is the only part of a backtest that talks to Kafka.  Hazard: a source's watermark is rebuilt from
+the events of the complaint's partition, as the router keeps it; with another number of partitions than then it may differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from schemas import codec, topics
+from schemas.complaint import ComplaintReceivedV1
+from schemas.process import ProcessObservedV1
+from schemas.tracing import ComplaintTracedV1
+from schemas.vocabulary import VerdictKind
+from services.chassis.clock import from_microseconds, microseconds
+from services.chassis.consumer import PartitionReader
+from services.chassis.errors import ConfigurationError
+from services.chassis.partitioner import partition_for
+from services.chassis.records import Received
+from services.chassis.settings import KafkaSettings
+from services.cli.backtest_files import line
+from services.cli.connection import running_here
+from services.cli.logs import to_stderr
+from services.cli.verdicts import read_verdicts
+from services.simulator.proof.generate import generate
+from services.simulator.proof.model import ProofCase
+
+_SCHEMA: Final = """
+CREATE TABLE complaint (id TEXT PRIMARY KEY, case_id TEXT, body TEXT) WITHOUT ROWID;
+CREATE TABLE event (case_id TEXT, event_id TEXT, recorded INTEGER, body TEXT, PRIMARY KEY (case_id, event_id)) WITHOUT ROWID;
+CREATE TABLE decision (id TEXT PRIMARY KEY, revision INTEGER, case_id TEXT, as_of INTEGER) WITHOUT ROWID;
+CREATE TABLE mark (part INTEGER, source TEXT, recorded INTEGER, at INTEGER);
+"""
+_READ: Final = (topics.COMPLAINT_RECEIVED, topics.PROCESS_OBSERVED, topics.COMPLAINT_TRACED)
+
+
+@contextmanager
+def exported(data_dir: Path | None) -> Iterator[Path]:
+    """A temporary export of the topics."""
+    with tempfile.TemporaryDirectory(prefix="akar-backtest-") as folder:
+        path = Path(folder) / "cases.ndjson"
+        from_topics(path, verdicts=None, data_dir=data_dir)
+        yield path
+
+
+def from_topics(output: Path, *, verdicts: Path | None, data_dir: Path | None) -> None:
+    """Write every complaint of the topics that was decided, with its case as known then.
+
+    Raises:
+        BrokerUnavailable: The cluster does not answer.
+        ConfigurationError: No pipeline runs here and none is named.
+    """
+    settings = _settings(data_dir)
+    to_stderr()
+    found = {} if verdicts is None else read_verdicts(verdicts)
+    with (
+        tempfile.TemporaryDirectory(prefix="akar-export-") as folder,
+        closing(sqlite3.connect(Path(folder) / "export.db")) as store,
+    ):
+        store.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        partitions = _gather(settings, store)
+        store.execute("CREATE INDEX marks ON mark (part, source, recorded)")
+        count = _write(output, _rows(store, partitions, found))
+    print(f"{output}: {count:,} complaints")
+
+
+def generated(
+    company: str, output: Path, *, orders: int, seed: int, missing: float, late: float
+) -> None:
+    """Write generated cases with the verdicts that people who know the truth would give."""
+    cases = generate(company, orders=orders, seed=seed, missing=missing, late=late)
+    count = _write(output, (generated_row(case) for case in cases))
+    print(f"{output}: {count:,} complaints")
+
+
+def generated_row(case: ProofCase) -> dict[str, Any]:
+    """A generated case as a line of the file."""
+    cause = (
+        "nobody"
+        if not case.truth.shares
+        else max(sorted(case.truth.shares), key=lambda name: case.truth.shares[name])
+    )
+    row: dict[str, Any] = {
+        "complaint_id": case.key,
+        "case_id": case.case_id,
+        "text": case.text,
+        "occurred_at": case.complained_at.isoformat(),
+        "as_of": case.asked_at.isoformat(),
+        "events": [
+            {
+                "event_id": one.event_id,
+                "activity": one.activity,
+                "transition": one.transition,
+                "at": one.at.isoformat(),
+                "recorded_at": one.known_at.isoformat(),
+                **({} if one.due_at is None else {"due_at": one.due_at.isoformat()}),
+                "source": one.source,
+                "attributes": one.attributes,
+                "objects": one.objects,
+            }
+            for one in case.told
+            if one.known_at <= case.asked_at
+        ],
+        "watermarks": {source: at.isoformat() for source, at in sorted(case.heard.items())},
+    }
+    if case.case_id is not None:
+        row["verdict"] = {"kind": VerdictKind.RULED.value, "cause": cause}
+    return row
+
+
+def _settings(data_dir: Path | None) -> KafkaSettings:
+    settings = KafkaSettings()
+    if "bootstrap_servers" in settings.model_fields_set:
+        return settings
+    running = running_here(data_dir)
+    if running is None:
+        raise ConfigurationError(
+            "no pipeline runs here: start akar up in this folder, name its --data-dir, or set KAFKA_BOOTSTRAP_SERVERS"
+        )
+    return settings.model_copy(
+        update={"bootstrap_servers": running.kafka, "topic_prefix": running.topic_prefix}
+    )
+
+
+def _gather(settings: KafkaSettings, store: sqlite3.Connection) -> int:
+    """Read the topics once, from their beginning to where they end now."""
+    keep: Mapping[str, Callable[[sqlite3.Connection, Received], None]] = {
+        topics.COMPLAINT_RECEIVED.name: _complaint,
+        topics.PROCESS_OBSERVED.name: _event,
+        topics.COMPLAINT_TRACED.name: _decision,
+    }
+    reader = PartitionReader(
+        settings, [topic.name for topic in _READ], name="backtest", max_records=5_000
+    )
+    with reader:
+        ends = reader.end_offsets()
+        while any(reader.position(*place) < end for place, end in ends.items()):
+            for record in reader.poll(1.0):
+                keep[record.topic](store, record)
+        store.commit()
+        return len({part for topic, part in ends if topic == topics.PROCESS_OBSERVED.name}) or 1
+
+
+def _complaint(store: sqlite3.Connection, record: Received) -> None:
+    data = codec.decode_data(ComplaintReceivedV1, record.value)
+    body = {
+        "text": data.text,
+        "language": data.language,
+        "occurred_at": min(data.occurred_at, data.received_at).isoformat(),
+    }
+    store.execute(
+        "INSERT OR IGNORE INTO complaint VALUES (?, ?, ?)",
+        (data.complaint_id, data.case_id, json.dumps(body, ensure_ascii=False)),
+    )
+
+
+def _event(store: sqlite3.Connection, record: Received) -> None:
+    data = codec.decode_data(ProcessObservedV1, record.value)
+    recorded = microseconds(data.recorded_at or record.timestamp)
+    body = data.model_dump(mode="json", exclude_defaults=True, exclude={"case_id", "customer_refs"})
+    body["recorded_at"] = from_microseconds(recorded).isoformat()
+    store.execute(
+        "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)",
+        (data.case_id, data.event_id, recorded, json.dumps(body, ensure_ascii=False)),
+    )
+    if data.source is not None:
+        at = min(microseconds(data.at), recorded)
+        store.execute(
+            "INSERT INTO mark VALUES (?, ?, ?, ?)", (record.partition, data.source, recorded, at)
+        )
+
+
+def _decision(store: sqlite3.Connection, record: Received) -> None:
+    data = codec.decode_data(ComplaintTracedV1, record.value)
+    store.execute(
+        "INSERT INTO decision VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, "
+        "case_id = excluded.case_id, as_of = excluded.as_of WHERE excluded.revision > revision",
+        (data.complaint_id, data.revision, data.case_id, microseconds(data.as_of)),
+    )
+
+
+def _rows(
+    store: sqlite3.Connection, partitions: int, verdicts: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Every decided complaint, by case; one case's events are in memory at a time."""
+    decided = store.execute(
+        "SELECT c.id, coalesce(d.case_id, c.case_id), d.as_of, c.body FROM complaint c JOIN decision d ON d.id = c.id "
+        "ORDER BY coalesce(d.case_id, c.case_id), c.id"
+    )
+    for complaint, case, as_of, body in decided:
+        events = store.execute(
+            "SELECT body FROM event WHERE case_id = ? AND recorded <= ? ORDER BY recorded, event_id",
+            (case, as_of),
+        )
+        row = {
+            "complaint_id": complaint,
+            "case_id": case,
+            **json.loads(body),
+            "as_of": from_microseconds(as_of).isoformat(),
+            "events": [json.loads(each) for (each,) in events],
+            "watermarks": {} if case is None else _marks(store, case, as_of, partitions),
+        }
+        if complaint in verdicts:
+            row["verdict"] = dict(verdicts[complaint])
+        yield row
+
+
+def _marks(store: sqlite3.Connection, case: str, as_of: int, partitions: int) -> dict[str, str]:
+    """How far each source had spoken in the case's partition."""
+    part = partition_for(case.encode(), partitions)
+    rows = store.execute(
+        "SELECT source, max(at) FROM mark WHERE part = ? AND recorded <= ? GROUP BY source",
+        (part, as_of),
+    )
+    return {source: datetime.fromtimestamp(at / 1_000_000, UTC).isoformat() for source, at in rows}
+
+
+def _write(output: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    count = 0
+    with output.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(line(dict(row)))
+            count += 1
+    return count

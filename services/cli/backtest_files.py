@@ -1,0 +1,120 @@
+"""The file of past complaints: one JSON object a line, sorted by case; ``docs/evaluation.md`` has its fields.
+
+It stands apart so that a backtest and the learning read the same files, in chunks that any process can take. Hazard: a line is read
+without the contracts' models, for speed (it is this program's own export); what is missing is named with file and line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.vocabulary import Transition
+from services.chassis.errors import ConfigurationError
+from services.router.backtest import Sample
+from services.router.tracing.model import Case, ProcessEvent
+
+CHUNK_BYTES: Final = 4 << 20
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TRANSITIONS: Final = {each.value: each for each in Transition}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a file: the lines that begin in [begin, end)."""
+
+    path: str
+    begin: int
+    end: int
+
+
+def chunks(path: Path, size: int = CHUNK_BYTES) -> list[Chunk]:
+    """Cut a file.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    try:
+        total = path.stat().st_size
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    return [Chunk(str(path), at, min(total, at + size)) for at in range(0, total, size)]
+
+
+def samples(chunk: Chunk) -> Iterator[tuple[Sample, dict[str, Any]]]:
+    """The complaints of a chunk, each with its line as it stands.
+
+    Raises:
+        ConfigurationError: A line is not as it should be.
+    """
+    with Path(chunk.path).open("rb") as file:
+        file.seek(max(0, chunk.begin - 1))
+        if chunk.begin:
+            # A line belongs to the chunk in which it begins.
+            file.readline()
+        while file.tell() < chunk.end:
+            at = file.tell()
+            line = file.readline()
+            if not line.strip():
+                if not line:
+                    return
+                continue
+            try:
+                row = json.loads(line)
+                yield sample(row), row
+            except (KeyError, TypeError, ValueError) as error:
+                raise ConfigurationError(
+                    f"{chunk.path}, byte {at}: not a complaint with its events ({error!r}); "
+                    "akar backtest export writes this file, docs/evaluation.md has its fields"
+                ) from None
+
+
+def sample(row: dict[str, Any]) -> Sample:
+    """A complaint from its line."""
+    occurred = micros(row["occurred_at"])
+    verdict = row.get("verdict")
+    return Sample(
+        complaint_id=row["complaint_id"],
+        text=row["text"],
+        language=row.get("language"),
+        occurred_at=occurred,
+        as_of=max(occurred, micros(row["as_of"])) if "as_of" in row else occurred,
+        case=Case(
+            row.get("case_id") or "",
+            tuple(_event(one) for one in row.get("events", ())),
+            {source: micros(at) for source, at in row.get("watermarks", {}).items()},
+        ),
+        cause=None if verdict is None else verdict.get("cause"),
+    )
+
+
+def _event(one: dict[str, Any]) -> ProcessEvent:
+    at = micros(one["at"])
+    due = one.get("due_at")
+    recorded = one.get("recorded_at")
+    return ProcessEvent(
+        event_id=one["event_id"],
+        activity=one["activity"],
+        transition=_TRANSITIONS[one["transition"]],
+        at=at,
+        recorded_at=at if recorded is None else micros(recorded),
+        due_at=None if due is None else micros(due),
+        source=one.get("source"),
+        attributes=one.get("attributes") or {},
+        objects=one.get("objects") or {},
+    )
+
+
+def micros(text: str) -> int:
+    """µs UTC of an RFC 3339 time."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+def line(row: dict[str, Any]) -> str:
+    """A complaint as its line."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -1,0 +1,223 @@
+"""Past complaints decided twice: by the registry that is live and by a candidate; who moves where, and what it would cost.
+
+It stands apart from reading files and from processes (`services.cli.backtest_run`): pure, and its tallies add up, so that
+chunks can be counted anywhere and merged in any order.
+
+Hazard: costs are compared by the *live* policy on both sides. By its own prices a candidate could make itself look cheap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from schemas.vocabulary import Outcome
+from services.router.tracing.company import Costs, Rules
+from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
+from services.router.tracing.symptoms import classify
+from services.router.tracing.tracer import trace
+
+NAMING: Final = frozenset({Outcome.ASSIGNED, Outcome.EXTERNAL})
+EXAMPLES: Final = 3
+"""Complaints shown for each move."""
+NOBODY: Final = "nobody"
+_DAY: Final = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One past complaint, with what was known of its case at ``as_of`` (µs UTC).
+
+    ``cause`` is the department (or `promise`, `nobody`) that a verdict found, None without one.
+    """
+
+    complaint_id: str
+    text: str
+    language: str | None
+    occurred_at: int
+    as_of: int
+    case: Case
+    cause: str | None = None
+
+
+def same_words(live: Rules, candidate: Rules) -> bool:
+    """Whether both read a text alike, so that it need be read only once."""
+    return (
+        live.packs == candidate.packs
+        and live.vague == candidate.vague
+        and live.symptoms.keys() == candidate.symptoms.keys()
+    )
+
+
+def decide(sample: Sample, rules: Rules, symptoms: tuple[SymptomScore, ...]) -> Decision:
+    """Decide a past complaint by some rules; nothing is put into words."""
+    complaint = Complaint(sample.complaint_id, sample.occurred_at, sample.language or "", symptoms)
+    return trace(complaint, sample.case, rules, sample.as_of, words=False)
+
+
+def leading(decision: Decision) -> str:
+    """Where a complaint goes: who is named first, or the outcome that names nobody."""
+    if decision.outcome not in NAMING:
+        return decision.outcome.value
+    first = decision.causes[0]
+    return first.department or first.kind.value
+
+
+def told(decision: Decision, rules: Rules) -> tuple[str, ...]:
+    """The departments inside that would be told that they are a cause."""
+    if decision.outcome not in NAMING:
+        return ()
+    parts: Counter[str] = Counter()
+    for cause in decision.causes:
+        department = cause.department
+        if department is not None and not rules.departments[department].outside:
+            parts[department] += cause.parts
+    return tuple(sorted(d for d, part in parts.items() if part >= rules.policy.floor_parts))
+
+
+def cost(decision: Decision, costs: Costs, cause: str | None) -> float:
+    """What a decision costs: as it came out where a verdict is known, else as expected by its confidence."""
+    match decision.outcome:
+        case Outcome.ASSIGNED | Outcome.EXTERNAL:
+            wrong = float(leading(decision) != cause)
+            if cause is None:
+                wrong = 1 - decision.confidence_parts / PARTS
+            return wrong * (costs.wrong + (0.0 if cause == NOBODY else costs.missed))
+        case Outcome.ASKED:
+            return costs.ask
+        case Outcome.WAITING:
+            until = decision.waiting_until
+            days = 0.0 if until is None else max(0, until - decision.as_of) / _DAY
+            return days * costs.wait_per_day
+        case Outcome.TRIAGE:
+            return costs.triage
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over many complaints; two tallies add up to the tally of both."""
+
+    complaints: int = 0
+    moved: int = 0
+    changed: int = 0
+    """With any material change: also of shares, of recovery, of a date."""
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    verdicts: int = 0
+    agreed: Counter[str] = field(default_factory=Counter)
+    """Side -> decisions that name what the verdict found."""
+    alerts: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"live": Counter(), "candidate": Counter()}
+    )
+    costs: dict[str, list[float]] = field(default_factory=lambda: {"live": [], "candidate": []})
+
+    def add(
+        self, sample: Sample, live: Decision, candidate: Decision, rules: tuple[Rules, Rules]
+    ) -> None:
+        """Count one complaint; `rules` are the live and the candidate's."""
+        self.complaints += 1
+        move = (leading(live), leading(candidate))
+        self.moves[move] += 1
+        if live is not candidate:
+            if move[0] != move[1]:
+                self.moved += 1
+                self._example(move, sample.complaint_id)
+            if move[0] != move[1] or live.material() != candidate.material():
+                self.changed += 1
+        if sample.cause is not None:
+            self.verdicts += 1
+            self.agreed["live"] += _agrees(live, sample.cause)
+            self.agreed["candidate"] += _agrees(candidate, sample.cause)
+        prices = rules[0].policy.costs
+        self.costs["live"].append(cost(live, prices, sample.cause))
+        self.costs["candidate"].append(cost(candidate, prices, sample.cause))
+        self.alerts["live"].update(told(live, rules[0]))
+        self.alerts["candidate"].update(told(candidate, rules[1]))
+
+    def close(self) -> None:
+        """Sum up the costs, so that a chunk's tally is small when it travels."""
+        for side, each in self.costs.items():
+            self.costs[side] = [math.fsum(each)]
+
+    def merge(self, other: Tally) -> None:
+        """Take in another chunk's counts."""
+        self.complaints += other.complaints
+        self.moved += other.moved
+        self.changed += other.changed
+        self.moves.update(other.moves)
+        self.verdicts += other.verdicts
+        self.agreed.update(other.agreed)
+        for move, complaints in other.examples.items():
+            for complaint in complaints:
+                self._example(move, complaint)
+        for side, counts in other.alerts.items():
+            self.alerts[side].update(counts)
+        for side, amounts in other.costs.items():
+            self.costs[side].extend(amounts)
+
+    def _example(self, move: tuple[str, str], complaint: str) -> None:
+        """Keep the first few by id: the same ones however the file was cut."""
+        known = self.examples.setdefault(move, [])
+        if len(known) < EXAMPLES or complaint < known[-1]:
+            known.append(complaint)
+            known.sort()
+            del known[EXAMPLES:]
+
+    def report(self) -> Mapping[str, Any]:
+        """Plain numbers, for JSON and tables; rates are None where nothing can be counted."""
+        total = self.complaints
+        spent = {side: math.fsum(sorted(each)) for side, each in self.costs.items()}
+        return {
+            "complaints": total,
+            "moved": self.moved,
+            "moved_share": round(self.moved / total, 6) if total else None,
+            "changed": self.changed,
+            "moves": [
+                {
+                    "from": move[0],
+                    "to": move[1],
+                    "complaints": count,
+                    "examples": self.examples.get(move, []),
+                }
+                for move, count in sorted(self.moves.items(), key=lambda row: (-row[1], row[0]))
+            ],
+            "verdicts": self.verdicts,
+            "agreement": {
+                side: round(self.agreed[side] / self.verdicts, 6) if self.verdicts else None
+                for side in ("live", "candidate")
+            },
+            "alerts": {side: dict(sorted(each.items())) for side, each in self.alerts.items()},
+            "cost_per_complaint": {
+                side: round(amount / total, 6) if total else None for side, amount in spent.items()
+            },
+        }
+
+
+def _agrees(decision: Decision, cause: str) -> bool:
+    if decision.outcome not in NAMING:
+        return cause == NOBODY
+    return leading(decision) == cause
+
+
+class Comparer:
+    """Decides by both and counts; work that would come out alike is done once."""
+
+    def __init__(self, live: Rules, candidate: Rules) -> None:
+        self.rules = (live, candidate)
+        self._same = live.digest == candidate.digest
+        self._words = same_words(live, candidate)
+
+    def add(self, tally: Tally, sample: Sample) -> None:
+        """Decide one complaint twice."""
+        live, candidate = self.rules
+        symptoms = classify(sample.text, sample.language, live)
+        first = decide(sample, live, symptoms)
+        if self._same:
+            tally.add(sample, first, first, self.rules)
+            return
+        if not self._words:
+            symptoms = classify(sample.text, sample.language, candidate)
+        tally.add(sample, first, decide(sample, candidate, symptoms), self.rules)
