@@ -20,16 +20,15 @@ import aiokafka
 import faust
 import structlog
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from faust import streams
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from services.chassis.errors import ConfigurationError
 from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.checkpointer import Checkpointer
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.reader import Batch, Reader
 from services.router.checkpoint.transactions import Membership
+from services.router.checkpoint.versions import refuse_settings, refuse_uncompiled
 
 __all__ = ["Batch", "Consumer", "ConsumerThread", "Member", "Wiring", "install"]
 
@@ -203,12 +202,10 @@ def install(app: faust.App, wiring: Wiring) -> None:
     """Give `app` the fenced consumer.
 
     Raises:
-        ConfigurationError: trap L14, Faust without its compiled stream iterator acknowledges what it skipped.
+        ConfigurationError: this Faust is not compiled, or the environment has changed its settings.
     """
-    if getattr(streams, "_CStreamIterator", None) is None:
-        raise ConfigurationError(
-            "this faust-streaming has no compiled extensions; install a wheel (unset NO_CYTHON) for this platform"
-        )
+    refuse_uncompiled()
+    refuse_settings(app.conf)
     consumer_class = type("FencedConsumer", (Consumer,), {"wiring": wiring})
     transport_class = type("FencedTransport", (driver.Transport,), {"Consumer": consumer_class})
     app.transport = transport_class(app.conf.broker_consumer, app)

@@ -1,0 +1,107 @@
+"""The counting worker, with a fence taken out or stopped at a point, as a process that a test starts.
+
+`AKAR_TEST_WITHOUT` names the fence (tests/support/removals.py), `AKAR_TEST_STOP` a fault point at which the process stops itself
+once, as by SIGSTOP, until somebody wakes it.  A record whose value is `boom` fails the first time it is met.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import uvloop
+
+from services.chassis.health import Heartbeat
+from services.chassis.logs import configure
+from services.chassis.settings import KafkaSettings
+from services.router.app import Worker
+from services.router.checkpoint import checkpointer, transactions
+from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.faults import arm
+from services.router.checkpoint.restore import Restorer
+from services.router.checkpoint.transactions import Output
+from services.router.settings import RouterSettings
+from tests.support.removals import without
+
+BOOM = b"boom"
+
+
+class Counting:
+    """Counts by key over two topics, and answers each record with the count."""
+
+    def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
+        self.topics = (kafka.topic("process.observed"), kafka.topic("complaint.received"))
+        self._output = kafka.topic("complaint.traced")
+        self._failed = folder / "failed"
+
+    def handle(self, partition: Partition, record: Any) -> None:
+        """One more of this key."""
+        if record.value == BOOM and not self._failed.exists():
+            self._failed.touch()
+            raise RuntimeError("boom")
+        key = record.key or b""
+        count = int(partition.store.get(b"n:" + key) or b"0") + 1
+        partition.store.put(b"n:" + key, b"", str(count).encode())
+        partition.emit(Output(self._output, key, (record.value or b"") + b" %d" % count, []))
+
+
+def stop_at(point: str, folder: Path) -> Callable[[str], None]:
+    """A `fault_point` that stops the process at this one, the first time."""
+    real = transactions.fault_point
+
+    def fault_point(passed: Any) -> None:
+        if passed == point and not (folder / "stopped").exists():
+            (folder / "stopped").touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        real(passed)
+
+    return fault_point
+
+
+def asks(folder: Path) -> Any:
+    """`Restorer.positions` that leaves a file when it begins."""
+    real = Restorer.positions
+
+    def positions(self: Restorer, partitions: Any) -> Any:
+        (folder / "asked").touch()
+        return real(self, partitions)
+
+    return positions
+
+
+async def main(folder: Path) -> None:
+    """Work until SIGTERM."""
+    kafka, settings = KafkaSettings(), RouterSettings()
+    arm(settings.fault)
+    worker = Worker(kafka, settings, [Counting(kafka, folder)], state_dir=folder / "state")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await worker.run(stop, Heartbeat("loop"))
+    os._exit(0)
+
+
+def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
+    """Be a worker until its end; the body of a process."""
+    os.environ.update(environment)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    configure("router", level="info")
+    folder.mkdir(parents=True, exist_ok=True)
+    point = environment.get("AKAR_TEST_STOP", "")
+    with (
+        without(environment.get("AKAR_TEST_WITHOUT") or None),
+        patch.object(transactions, "fault_point", stop_at(point, folder)),
+        patch.object(Restorer, "positions", asks(folder)),
+        # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
+        patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", 60.0),
+        patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(main(folder))
