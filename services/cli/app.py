@@ -14,6 +14,7 @@ import typer
 from services.cli.backtest import backtest_app
 from services.cli.evaluate import evaluate_app
 from services.cli.learn import learn_app
+from services.cli.registry_commands import registry_app
 
 app = typer.Typer(
     name="akar",
@@ -26,9 +27,6 @@ app = typer.Typer(
         "Try it first: `akar demo`. Then, in one terminal: `akar up`; in another, in the same folder: "
         '`akar send "paket saya belum sampai" --case-id INV-1`.'
     ),
-)
-registry_app = typer.Typer(
-    no_args_is_help=True, help="The company in one folder: departments, activities, symptoms."
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(evaluate_app, name="evaluate")
@@ -48,7 +46,7 @@ Registry = Annotated[
     str | None,
     typer.Option(
         "--registry",
-        help="The company: a folder, or an example's name (shop, olist). Default: AKAR_REGISTRY or shop.",
+        help="The company: a folder, or an example's name (shop, bank, olist). Default: AKAR_REGISTRY or shop.",
         show_default=False,
     ),
 ]
@@ -305,26 +303,3 @@ def doctor(*, registry: Registry = None, data_dir: DataDir = None, as_json: AsJs
     from services.cli.doctor import run
 
     run(registry=registry, data_dir=data_dir, as_json=as_json)
-
-
-@registry_app.command("check")
-def registry_check(
-    *,
-    folder: Annotated[
-        str | None,
-        typer.Argument(
-            help="The company's folder, or an example's name. Default: AKAR_REGISTRY or shop.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Validate a company's folder; each problem with file, field and remedy.
-
-    **Examples**
-
-    `akar registry check ./my-company` · `akar registry check olist`
-    """
-    from services.cli.company import run_check
-
-    run_check(folder=folder, as_json=as_json)

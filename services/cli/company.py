@@ -1,4 +1,7 @@
-"""Finds the company's folder and checks it: `akar registry check`, and what every other command needs of it."""
+"""Finds, makes and checks the company's folder: `akar registry new`, `check`, `schema`, and what every other command needs.
+
+It stands apart from `company_stream` because nothing here talks to a broker.  Hazard: `new` never writes over anything.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ from services.registry import (
     inspect,
     load,
 )
+from services.registry.schema import schemas, text
+from services.registry.schema import write as write_schemas
+from services.registry.template import write as write_template
 
 DEFAULT = "shop"
 
@@ -89,6 +95,34 @@ def run_check(*, folder: str | None, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+def run_new(folder: Path) -> None:
+    """Write a small company to start from.
+
+    Raises:
+        ConfigurationError: The folder holds one already.
+    """
+    folder = folder.expanduser()
+    if any(folder.glob("*.toml")):
+        raise ConfigurationError(f"{folder} has TOML files already: name another folder")
+    for path in write_template(folder):
+        print(path)
+    write_schemas(folder / ".schema")
+    print(
+        f"Read the files in the order of their steps, from {folder / 'company.toml'} on, and change what is marked.\n"
+        f"Check it at any time:  akar registry check {folder}\n"
+        f"Try it:                akar up --registry {folder}"
+    )
+
+
+def run_schema(folder: Path | None) -> None:
+    """Write the schemas, or print all of them as one JSON object."""
+    if folder is None:
+        print(text(schemas()), end="")
+        return
+    for path in write_schemas(folder.expanduser()):
+        print(path)
+
+
 def _show(problem: Problem) -> None:
     """Print a problem with the line it is about."""
     print(problem)
@@ -103,5 +137,6 @@ def _as_dict(problem: Problem) -> dict[str, str | bool | int | None]:
         "field": problem.field,
         "text": problem.text,
         "remedy": problem.remedy,
+        "shown": problem.shown,
         "warning": problem.warning,
     }

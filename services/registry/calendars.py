@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from services.registry.fields import STRICT, Zone
 from services.registry.zones import offsets, utc
@@ -27,15 +27,19 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Intervals = tuple[tuple[int, int], ...]
 """(start, end) in µs UTC, ascending."""
 
+_DAY_NAMES: Final = "(mon|tue|wed|thu|fri|sat|sun)"
+_DAYS_PATTERN: Final = f"^{_DAY_NAMES}(-{_DAY_NAMES})?$"
 _MINUTE: Final = 60_000_000
 _DAY: Final = 24 * 60 * _MINUTE
 _EPOCH: Final = date(1970, 1, 1)
-_SHIFT: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+_SHIFT_PATTERN: Final = r"^([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])$"
+_SHIFT: Final = re.compile(_SHIFT_PATTERN)
 _REGION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
-def _shift(value: str) -> str:
-    match = _SHIFT.fullmatch(value)
+def _shift(value: object) -> object:
+    # Before pydantic's own look at the pattern, whose message would be the pattern itself.
+    match = _SHIFT.fullmatch(value) if isinstance(value, str) else None
     if match is None or (match[3] == "24" and match[4] != "00"):
         raise ValueError('write a shift as "08:00-17:00"; one past midnight as "22:00-06:00"')
     if match[1] == match[3] and match[2] == match[4]:
@@ -43,9 +47,8 @@ def _shift(value: str) -> str:
     return value
 
 
-def _days(value: str) -> str:
-    first, _, last = value.partition("-")
-    if first not in DAYS or (last or first) not in DAYS or value.endswith("-"):
+def _days(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_DAYS_PATTERN, value):
         raise ValueError('name a day ("sat") or a range ("mon-fri")')
     return value
 
@@ -56,9 +59,13 @@ def _region(value: str) -> str:
     return value
 
 
-Shift = Annotated[str, AfterValidator(_shift), Field(examples=["08:00-17:00"])]
+Shift = Annotated[
+    str, Field(pattern=_SHIFT_PATTERN, examples=["08:00-17:00"]), BeforeValidator(_shift)
+]
 """Wall times ``HH:MM-HH:MM``; an end before the start lies on the next day."""
-Days = Annotated[str, AfterValidator(_days), Field(examples=["mon-fri", "sat"])]
+Days = Annotated[
+    str, Field(pattern=_DAYS_PATTERN, examples=["mon-fri", "sat"]), BeforeValidator(_days)
+]
 Shifts = dict[Days, list[Shift]]
 
 

@@ -70,5 +70,7 @@ FactName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.[A-Za-z_][A-Za-z
 """``activity.attribute``: what the activity's events say under that name."""
 
 
-STRICT: Final = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+STRICT: Final = ConfigDict(
+    extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+)
 """How every table of a file is read: unknown fields are refused, values cannot change."""

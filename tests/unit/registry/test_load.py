@@ -233,7 +233,7 @@ def test_a_problem_shows_its_line(folder: Path) -> None:
     with pytest.raises(RegistryError) as caught:
         load(folder)
     table, owner = caught.value.problems
-    assert (table.line, table.shown) == (30, "[departments.courier]")
+    assert (table.line, table.shown) == (31, "[departments.courier]")
     assert owner.shown == 'owner = "warehous"'
     text = (folder / "processes/order.toml").read_text(encoding="utf-8").splitlines()
     assert owner.line is not None
@@ -247,7 +247,7 @@ def test_what_is_not_toml_shows_its_line(folder: Path) -> None:
     with pytest.raises(RegistryError) as caught:
         load(folder)
     (problem,) = caught.value.problems
-    assert problem.line == 4
+    assert problem.line == 5
     assert problem.shown.startswith("name = Toko")
 
 
