@@ -74,6 +74,12 @@ ROUTER_FORWARDED = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+FORGOTTEN = Counter(
+    "akar_router_forgotten_total",
+    "Cases and closed complaints whose rows were deleted for their age.",
+    ["kind"],
+    registry=REGISTRY,
+)
 CONSUMER_LAG = Gauge(
     "akar_consumer_lag_records", "Records not yet read.", ["topic"], registry=REGISTRY
 )

@@ -36,6 +36,7 @@ from services.router.stages.base import Company, keyed
 from services.router.stages.companies import ActiveCompanies, RegistryStage, company_from
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
+from services.router.stages.retention import Keep, Retention
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +100,10 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
         stage(companies, physical=kafka.topic, partitions=kafka.partitions)
         for stage in (LifecycleStage, EvidenceStage, RegistryStage)
     )
+    keep = Keep(settings.case_retention_days, settings.complaint_retention_days)
+    for stage in stages:
+        if isinstance(stage, LifecycleStage):
+            stage.retention = Retention(keep)
     # The company's rules and the libraries live as long as the process: no collection need look at them again.
     gc.collect()
     gc.freeze()

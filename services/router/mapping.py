@@ -45,6 +45,11 @@ def event_row(recorded_at: int, value: bytes) -> bytes:
     return _RECORDED.pack(recorded_at) + value
 
 
+def recorded_at(row: bytes) -> int:
+    """When a stored event was recorded; µs."""
+    return int(_RECORDED.unpack_from(row)[0])
+
+
 def event_from_row(row: bytes) -> model.ProcessEvent:
     """The core's event from its stored row."""
     (recorded_at,) = _RECORDED.unpack_from(row)

@@ -29,5 +29,9 @@ class RouterSettings(Settings):
     """The least time between two checkpoints of a busy worker."""
     session_timeout_seconds: float = Field(default=10.0, ge=1.0, le=300.0)
     """How long the partitions of a dead worker stand still before others take them over."""
+    case_retention_days: int = Field(default=400, ge=0, le=36_500)
+    """The rows of a case are deleted so long after its last event or the last complaint about it; 0 keeps them for ever."""
+    complaint_retention_days: int = Field(default=400, ge=0, le=36_500)
+    """The rows of a closed complaint are deleted so long after its end; 0 keeps them for ever."""
     fault: str | None = None
     """`point:n` ends the process at a named point; for tests."""

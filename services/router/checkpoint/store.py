@@ -57,6 +57,19 @@ def row_key(group: bytes, item: bytes) -> bytes:
     return _LENGTH.pack(size) + group + item
 
 
+def _group_of(key: bytes) -> bytes | None:
+    """The group of a row key; None for a meta key."""
+    size = _LENGTH.unpack_from(key)[0] if len(key) >= _LENGTH.size else 0
+    group = key[_LENGTH.size : _LENGTH.size + size]
+    return group if 0 < size == len(group) else None
+
+
+def _beyond(prefix: bytes) -> bytes:
+    """The first key after all that begin with `prefix`."""
+    cut = prefix.rstrip(b"\xff")
+    return cut[:-1] + bytes((cut[-1] + 1,))
+
+
 class SharedMemory:
     """One budget for the memory of all partitions of a worker, however many they are.
 
@@ -169,6 +182,31 @@ class PartitionStore:
                 return
             yield item, iterator.value()
             iterator.next()
+
+    def groups(self, *, after: bytes = b"", most: int) -> list[bytes]:
+        """The next groups that have rows in RocksDB, in the order of their keys; for whoever passes over all rows in steps.
+
+        Rows that are buffered only are not seen, and ones whose deletion is buffered still are: look at each group again.
+
+        Args:
+            after: the last group of the step before; empty for the first.
+            most: only so many.
+        """
+        found: list[bytes] = []
+        # What is looked at once a day should not drive out what is looked at now.
+        reading = ReadOptions()
+        reading.fill_cache(False)
+        iterator = self._db.iter(reading)
+        iterator.seek(_beyond(row_key(after, b"")) if after else b"")
+        while iterator.valid() and len(found) < most:
+            key = iterator.key()
+            group = _group_of(key)
+            if group is None:
+                iterator.next()
+                continue
+            found.append(group)
+            iterator.seek(_beyond(row_key(group, b"")))
+        return found
 
     # -- writing ------------------------------------------------------------
 

@@ -20,14 +20,11 @@ from schemas import codec
 from schemas.complaint import ComplaintMessagedV1
 from schemas.envelope import Envelope
 from services.router.checkpoint.checkpointer import Partition
+from services.router.stages import rows
 from services.router.stages.base import Record
 
 PATIENCE: Final = timedelta(hours=1)
 """Since the message was written.  Only a lag between two topics is bridged: the complaint was accepted before its message."""
-
-_EARLY: Final = b"m:"
-_UNTIL: Final = b"x"
-_DIGITS: Final = 20
 
 
 @dataclass(slots=True)
@@ -58,14 +55,14 @@ def keep(partition: Partition, record: Record, envelope: Envelope[ComplaintMessa
         ],
     }
     until = record.timestamp + int(PATIENCE.total_seconds() * 1000)
-    item = _number(record.offset)
-    partition.store.put(_EARLY + complaint.encode(), item, json.dumps(row).encode())
-    partition.store.put(_UNTIL, _number(until) + item + complaint.encode(), b"1")
+    item = rows.number(record.offset)
+    partition.store.put(rows.EARLY + complaint.encode(), item, json.dumps(row).encode())
+    partition.store.put(rows.UNTIL, rows.number(until) + item + complaint.encode(), b"1")
 
 
 def take(partition: Partition, complaint: str) -> Iterator[Envelope[ComplaintMessagedV1]]:
     """The messages that came before their complaint, in their order; they are kept no longer."""
-    group = _EARLY + complaint.encode()
+    group = rows.EARLY + complaint.encode()
     for item, row in partition.store.items(group):
         partition.store.delete(group, item)
         record = _record(complaint, item, row)
@@ -81,10 +78,10 @@ def expired(partition: Partition, now: int) -> Iterator[KeptRecord]:
         partition: whose.
         now: epoch microseconds.
     """
-    for index, _row in partition.store.items(_UNTIL, below=_number(now // 1000)):
-        partition.store.delete(_UNTIL, index)
-        item, complaint = index[_DIGITS : 2 * _DIGITS], index[2 * _DIGITS :].decode()
-        group = _EARLY + complaint.encode()
+    for index, _row in partition.store.items(rows.UNTIL, below=rows.number(now // 1000)):
+        partition.store.delete(rows.UNTIL, index)
+        item, complaint = index[rows.DIGITS : 2 * rows.DIGITS], index[2 * rows.DIGITS :].decode()
+        group = rows.EARLY + complaint.encode()
         row = partition.store.get(group, item)
         # Without a row it was taken: its complaint came.
         if row is not None:
@@ -106,7 +103,3 @@ def _record(complaint: str, item: bytes, row: bytes) -> KeptRecord:
         ),
         timestamp=kept["timestamp"],
     )
-
-
-def _number(value: int) -> bytes:
-    return f"{value:0{_DIGITS}d}".encode()

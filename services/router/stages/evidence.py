@@ -1,6 +1,6 @@
 """The evidence stage, keyed by case: keeps each case's events, answers trace requests, announces material changes.
 
-Rows: one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), the sources'
+Rows (rows.py): one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), the sources'
 watermarks of this partition (`w`).  An event of a case that nobody complained about costs two look-ups and one row.
 """
 
@@ -18,17 +18,13 @@ from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
+from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage, recorded_time, settled
+from services.router.stages.retention import FORGET
 from services.router.tracing import model, tracer
 
 MOST_EVENTS: Final = 2_000
 """Of one case in a trace: a source that repeats itself without end must not make every trace slower than the last."""
-
-_EVENTS: Final = b"e:"
-_TRACES: Final = b"t:"
-_WATERMARKS: Final = b"w"
-_OPEN: Final = b"1"
-_FULL: Final = b"full"
 
 
 class EvidenceStage(Stage):
@@ -52,7 +48,7 @@ class EvidenceStage(Stage):
     ) -> None:
         data = envelope.data
         store = partition.store
-        group = _EVENTS + data.case_id.encode()
+        group = rows.EVENTS + data.case_id.encode()
         item = data.event_id.encode()
         known = store.get(group, item)
         if known is not None:
@@ -61,8 +57,8 @@ class EvidenceStage(Stage):
                     partition, record, "conflict", "this event_id was used with other content"
                 )
             return
-        traced = store.get(_TRACES + data.case_id.encode())
-        if traced == _FULL:
+        traced = store.get(rows.TRACES + data.case_id.encode())
+        if rows.is_full(traced):
             self.dead_letter(
                 partition, record, "case_full", f"the case has {MOST_EVENTS:,} events already"
             )
@@ -92,13 +88,13 @@ class EvidenceStage(Stage):
         marks = self._watermarks(partition)
         if at > marks.get(source, 0):
             marks[source] = at
-            partition.store.put(_WATERMARKS, source.encode(), str(at).encode())
+            partition.store.put(rows.WATERMARKS, source.encode(), str(at).encode())
 
     def _watermarks(self, partition: Partition) -> dict[str, int]:
         marks: dict[str, int] | None = partition.memory.get("watermarks")
         if marks is None:
             marks = {
-                item.decode(): int(value) for item, value in partition.store.items(_WATERMARKS)
+                item.decode(): int(value) for item, value in partition.store.items(rows.WATERMARKS)
             }
             partition.memory["watermarks"] = marks
         return marks
@@ -110,12 +106,27 @@ class EvidenceStage(Stage):
         envelope: Envelope[TraceRequestedV1],
     ) -> None:
         request = envelope.data
-        group = _TRACES + request.case_id.encode()
+        group = rows.TRACES + request.case_id.encode()
+        if request.reason == FORGET:
+            self._forget(partition, group, request.complaint_id.encode())
+            return
         # The row of the group itself says that there is a complaint about this case, for the way of every event.
-        if partition.store.get(group) is None:
-            partition.store.put(group, b"", _OPEN)
+        before = partition.store.get(group)
+        at = max(microseconds(envelope.time), rows.asked_at(before))
+        partition.store.put(group, b"", rows.asked(at, full=rows.is_full(before)))
         case = self._case(partition, request.case_id)
         self._answer(partition, request, case, envelope, envelope.time)
+
+    def _forget(self, partition: Partition, group: bytes, complaint: bytes) -> None:
+        partition.store.delete(group, complaint)
+        marker = partition.store.get(group)
+        # The first row of a group is the one without an item.
+        if (
+            marker is not None
+            and not rows.is_full(marker)
+            and len(partition.store.items(group, most=2)) == 1
+        ):
+            partition.store.delete(group)
 
     def _trace_again(
         self,
@@ -125,7 +136,7 @@ class EvidenceStage(Stage):
         recorded: datetime,
     ) -> None:
         case = self._case(partition, case_id)
-        for item, row in partition.store.items(_TRACES + case_id.encode()):
+        for item, row in partition.store.items(rows.TRACES + case_id.encode()):
             if not item:
                 continue
             material, _, stored = row.partition(b"\n")
@@ -135,10 +146,12 @@ class EvidenceStage(Stage):
                 self._answer(partition, request, case, envelope, recorded)
 
     def _case(self, partition: Partition, case_id: str) -> model.Case:
-        rows = partition.store.items(_EVENTS + case_id.encode(), most=MOST_EVENTS)
-        if len(rows) == MOST_EVENTS:
-            partition.store.put(_TRACES + case_id.encode(), b"", _FULL)
-        events = tuple(mapping.event_from_row(row) for _item, row in rows)
+        found = partition.store.items(rows.EVENTS + case_id.encode(), most=MOST_EVENTS)
+        if len(found) == MOST_EVENTS:
+            group = rows.TRACES + case_id.encode()
+            at = rows.asked_at(partition.store.get(group))
+            partition.store.put(group, b"", rows.asked(at, full=True))
+        events = tuple(mapping.event_from_row(row) for _item, row in found)
         return model.Case(case_id, events, dict(self._watermarks(partition)))
 
     def _trace(
@@ -184,7 +197,9 @@ class EvidenceStage(Stage):
             trigger=cause.id,
         )
         row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
-        partition.store.put(_TRACES + request.case_id.encode(), request.complaint_id.encode(), row)
+        partition.store.put(
+            rows.TRACES + request.case_id.encode(), request.complaint_id.encode(), row
+        )
         self.send(
             partition,
             self._answered,

@@ -7,7 +7,7 @@ the customer's words.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -32,24 +32,26 @@ from services.router.lifecycle.model import (
     WithdrawAssignment,
 )
 from services.router.lifecycle.targets import verdict_of
-from services.router.stages import early
+from services.router.stages import early, rows
 from services.router.stages.base import Companies, Record, Stage, settled
+from services.router.stages.retention import FORGET, Keep, Retention
 from services.router.tracing import model, symptoms, tracer
 
 log = structlog.get_logger(__name__)
 
-_LIVES: Final = b"c:"
-_DUE: Final = b"d"
-_DUE_DIGITS: Final = 20
-
 
 class LifecycleStage(Stage):
-    """Keyed by complaint: the state machine's shell; numbers revisions and runs every clock."""
+    """Keyed by complaint: the state machine's shell; numbers revisions and runs every clock.
+
+    Attributes:
+        retention: what ticks let the partition forget; nothing unless it is set.
+    """
 
     def __init__(
         self, companies: Companies, *, physical: Callable[[str], str], partitions: int
     ) -> None:
         super().__init__(companies, physical=physical, partitions=partitions)
+        self.retention = Retention(Keep())
         self._requested = physical(topics.TRACE_REQUESTED.name)
         self._traced = physical(topics.COMPLAINT_TRACED.name)
         self._status = physical(topics.COMPLAINT_STATUS.name)
@@ -170,18 +172,28 @@ class LifecycleStage(Stage):
     ) -> None:
         # The record's own time bounds what it claims, so that no writer can make things due early.
         now = min(microseconds(envelope.data.at), record.timestamp * 1000)
-        for item, _row in partition.store.items(_DUE, below=_due_item(now, "")):
-            complaint = item[_DUE_DIGITS:].decode()
+        for item, _row in partition.store.items(rows.DUE, below=rows.due_item(now, "")):
+            complaint = item[rows.DIGITS :].decode()
             life = self._life(partition, complaint)
             if life is None:
-                partition.store.delete(_DUE, item)
+                partition.store.delete(rows.DUE, item)
                 continue
             step = machine.due(life, as_of=now)
-            partition.store.delete(_DUE, item)
+            partition.store.delete(rows.DUE, item)
             self._carry_out(partition, step, envelope)
+        for life in self.retention.tick(partition, now):
+            self._forget(partition, life, envelope)
         for kept in early.expired(partition, now):
             detail = "a message about no complaint; its text is in the record at its origin"
             self.dead_letter(partition, kept, "unknown_complaint", detail)
+
+    def _forget(self, partition: Partition, life: Life, envelope: Envelope[Any]) -> None:
+        """Tell the evidence stage that nobody waits for answers about a complaint any more."""
+        if life.case_id is not None:
+            gone = machine.request(life, as_of=life.since, reason=FORGET)
+            for effect in gone[1]:
+                if isinstance(effect, RequestTrace):
+                    self._request(partition, gone[0], effect, envelope)
 
     # -- what goes out -------------------------------------------------------------------
 
@@ -312,12 +324,12 @@ class LifecycleStage(Stage):
     # -- rows --------------------------------------------------------------------------------
 
     def _life(self, partition: Partition, complaint: str) -> Life | None:
-        row = partition.store.get(_LIVES + complaint.encode())
+        row = partition.store.get(rows.LIVES + complaint.encode())
         return None if row is None else mapping.life_from_row(row)
 
     def _keep(self, partition: Partition, life: Life) -> None:
         store = partition.store
-        group = _LIVES + life.complaint_id.encode()
+        group = rows.LIVES + life.complaint_id.encode()
         before = store.get(group)
         row = mapping.life_row(life)
         if before == row:
@@ -325,12 +337,7 @@ class LifecycleStage(Stage):
         due_before = None if before is None else mapping.life_from_row(before).due
         if due_before != life.due:
             if due_before is not None:
-                store.delete(_DUE, _due_item(due_before, life.complaint_id))
+                store.delete(rows.DUE, rows.due_item(due_before, life.complaint_id))
             if life.due is not None:
-                store.put(_DUE, _due_item(life.due, life.complaint_id), b"1")
+                store.put(rows.DUE, rows.due_item(life.due, life.complaint_id), b"1")
         store.put(group, b"", row)
-
-
-def _due_item(due: int, complaint: str) -> bytes:
-    """Sorts by time; a time before 1970 sorts as 1970."""
-    return f"{max(due, 0):0{_DUE_DIGITS}d}{complaint}".encode()

@@ -1,0 +1,86 @@
+"""The groups of rows that the stages keep, and to which key each row belongs.
+
+One place, because two things have to know all of them: retention, which passes over every row, and the raising of partitions,
+which moves each row to where its key lies then.  A stage with a new kind of row adds it here; raising refuses what it does
+not know.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENTS: Final = b"e:"
+"""And the case: one row per event."""
+TRACES: Final = b"t:"
+"""And the case: one row per complaint about it; the row without an item says that there is one (`asked`)."""
+WATERMARKS: Final = b"w"
+"""One row per source: up to when this partition has heard of it."""
+LIVES: Final = b"c:"
+"""And the complaint: one row."""
+DUE: Final = b"d"
+"""By time, then complaint."""
+EARLY: Final = b"m:"
+"""And the complaint: messages that came before it."""
+UNTIL: Final = b"x"
+"""When to stop waiting with such a message: time, offset, complaint."""
+SWEEP: Final = b"r"
+"""Where the partition's retention stands."""
+REGISTRY: Final = b"registry"
+"""The digest of the contents that decide in this partition."""
+
+DIGITS: Final = 20
+"""Of a number in an item, so that items sort by it."""
+
+_KEYED: Final = (EVENTS, TRACES, LIVES, EARLY)
+_INDEXES: Final = {DUE: DIGITS, UNTIL: 2 * DIGITS}
+OF_PARTITION: Final = frozenset({WATERMARKS, SWEEP, REGISTRY})
+"""Rows of the partition itself, whatever keys lie in it."""
+
+
+class UnknownGroup(ValueError):
+    """A row of a kind that is not declared here."""
+
+
+def key_of(group: bytes, item: bytes) -> bytes | None:
+    """The record key that a row belongs to; None for a row of the partition itself.
+
+    Raises:
+        UnknownGroup: nobody declared such rows.
+    """
+    if group in OF_PARTITION:
+        return None
+    digits = _INDEXES.get(group)
+    if digits is not None:
+        return item[digits:]
+    if group.startswith(_KEYED):
+        return group[2:]
+    raise UnknownGroup(f"rows of group {group[:40]!r} are not declared in {__name__}")
+
+
+def number(value: int) -> bytes:
+    """Sorts like the number; one below 0 sorts as 0."""
+    return f"{max(value, 0):0{DIGITS}d}".encode()
+
+
+def due_item(due: int, complaint: str) -> bytes:
+    """An item of the due index."""
+    return number(due) + complaint.encode()
+
+
+OPEN: Final = b"1"
+FULL: Final = b"full"
+
+
+def asked(at: int, *, full: bool = False) -> bytes:
+    """The row that says that there is a complaint about a case, and when the last one came; µs."""
+    return (FULL if full else OPEN) + b" %d" % at
+
+
+def asked_at(row: bytes | None) -> int:
+    """When somebody complained last; 0 if nobody did."""
+    return int(row.partition(b" ")[2] or 0) if row else 0
+
+
+def is_full(row: bytes | None) -> bool:
+    """Whether the case takes no more events."""
+    return row is not None and row.startswith(FULL)
