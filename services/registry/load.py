@@ -9,6 +9,7 @@ the courier's complaints to nobody.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 import tomllib
@@ -128,14 +129,15 @@ def inspect_files(files: Files) -> tuple[Company | None, tuple[Problem, ...]]:
     parts["packs"] = dict(_packs(texts, languages, problems))
     parts["learned"] = dict(_learned(files, problems))
     company: Company | None = None
-    if not problems:
+    spoilt = bool(problems)
+    if not spoilt or _complete(parts):
         try:
             company = Company.model_validate(parts)
         except ValidationError as error:
             problems.extend(_whole(error))
         else:
             problems.extend(check(company))
-    return company, tuple(sorted(_located(problems, texts), key=Problem.place))
+    return None if spoilt else company, tuple(sorted(_located(problems, texts), key=Problem.place))
 
 
 def example_folder(name: str) -> Path:
@@ -164,6 +166,14 @@ def _sound(company: Company | None, problems: tuple[Problem, ...]) -> Company:
     if company is None or errors:
         raise RegistryError(errors)
     return company
+
+
+def _complete(parts: dict[str, Any]) -> bool:
+    """Return whether every table can be looked at, be it without what is wrong in it."""
+    tables = [parts.get(name) for name in ("departments", "sources", "symptoms", "processes")]
+    return parts.get("company") is not None and all(
+        table and None not in table.values() for table in tables
+    )
 
 
 def _used(name: str, languages: Iterable[str]) -> bool:
@@ -201,7 +211,7 @@ def _in(files: Files, folder: str) -> Iterator[tuple[str, str]]:
             yield file, path.stem
 
 
-def _processes(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Process]]:
+def _processes(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Process | None]]:
     found = list(_in(files, "processes"))
     if not found:
         problems.append(
@@ -209,10 +219,9 @@ def _processes(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Pro
         )
     for file, stem in found:
         content = _read(files, file, problems)
-        if content is None:
-            continue
-        process = _valid(Process, content, file, "", problems)
+        process = None if content is None else _valid(Process, content, file, "", problems)
         if process is None:
+            yield stem, None
             continue
         if process.id != stem:
             problems.append(
@@ -249,6 +258,26 @@ def _valid(
         return kind.model_validate(content)
     except ValidationError as error:
         problems.extend(_problems(error, kind, file, field))
+        return _without_errors(kind, content, error)
+
+
+def _without_errors(kind: type[Table], content: object, error: ValidationError) -> Table | None:
+    """Leave out what is wrong, so that the rest can be checked in the same go; None when it cannot be."""
+    rest = copy.deepcopy(content)
+    for detail in error.errors(include_url=False, include_input=False):
+        *path, last = detail["loc"] or (None,)
+        holder: Any = rest
+        for part in path:
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        # Without a required field, or a whole activity, everything that names it would look wrong.
+        if detail["type"] == "missing" or not isinstance(holder, dict) or last not in holder:
+            return None
+        if path == ["activities"]:
+            return None
+        del holder[last]
+    try:
+        return kind.model_validate(rest)
+    except ValidationError:
         return None
 
 

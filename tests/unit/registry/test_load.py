@@ -211,6 +211,20 @@ def test_all_problems_are_told_at_once(folder: Path) -> None:
     }
 
 
+def test_a_bad_value_does_not_hide_what_does_not_fit_together(folder: Path) -> None:
+    """One table cannot be read as it is; the others are checked against the rest of it in the same go."""
+    change(folder, "processes/order.toml", 'allowance = "12h"', 'allowance = "12 hours"')
+    change(folder, "departments.toml", 'managed_by = "logistics"', 'managed_by = "logistic"')
+    change(folder, "processes/order.toml", 'owner = "warehouse"', 'owner = "warehous"')
+    with pytest.raises(RegistryError) as caught:
+        load(folder)
+    assert [(p.file, p.field) for p in caught.value.problems] == [
+        ("departments.toml", "departments.courier.managed_by"),
+        ("processes/order.toml", "activities.picked.owner"),
+        ("processes/order.toml", "activities.picked.allowance"),
+    ]
+
+
 def test_a_missing_file_is_named(folder: Path) -> None:
     """So that nobody has to guess which one."""
     (folder / "sources.toml").unlink()
