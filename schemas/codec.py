@@ -19,6 +19,9 @@ from schemas.envelope import Contract, Envelope, rfc3339, to_utc
 SPEC_VERSION: Final = b"1.0"
 CONTENT_TYPE: Final = b"application/json; charset=utf-8"
 
+CAUSATION: Final = "ce_causationid"
+"""The header that names the event that led to this one."""
+
 D = TypeVar("D", bound=Contract)
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -96,23 +99,6 @@ def wrap(
     )
 
 
-def attributes(headers: Headers) -> dict[str, str]:
-    """The headers as text; a repeated header keeps its first value.
-
-    Raises:
-        ContractViolation: `bad_header` when one of ours is not UTF-8.
-    """
-    found: dict[str, str] = {}
-    for name, value in headers:
-        if not name.startswith("ce_") or name in found or value is None:
-            continue
-        try:
-            found[name] = value.decode()
-        except UnicodeDecodeError:
-            raise ContractViolation("bad_header", name, "is not UTF-8") from None
-    return found
-
-
 def decode_data(contract: type[D], value: bytes | None) -> D:
     """Read the data alone.
 
@@ -129,29 +115,25 @@ def decode_data(contract: type[D], value: bytes | None) -> D:
         raise ContractViolation("invalid_data", path, first["msg"]) from None
 
 
-def select(contracts: Iterable[type[D]], found: Mapping[str, str]) -> type[D]:
-    """The contract of a record, by its type and version.
-
-    Raises:
-        ContractViolation: `missing_header`, `unknown_type` or `unknown_version`.
-    """
-    if "ce_type" not in found:
-        raise ContractViolation("missing_header", "ce_type", "is required")
-    contract = _select(tuple(contracts), found["ce_type"], found.get("ce_dataschema"))
-    return cast(type[D], contract)
-
-
 # Every record asks, and the answers are few; what raises is not kept.
 @lru_cache(maxsize=256)
-def _select(
-    contracts: tuple[type[Contract], ...], event_type: str, schema: str | None
+def select(
+    contracts: tuple[type[Contract], ...], event_type: bytes | None, schema: bytes | None
 ) -> type[Contract]:
-    of_type = [contract for contract in contracts if contract.event_type == event_type]
+    """The contract of a record, by the headers that name its type and version.
+
+    Raises:
+        ContractViolation: `missing_header`, `bad_header`, `unknown_type` or `unknown_version`.
+    """
+    if event_type is None:
+        raise ContractViolation("missing_header", "ce_type", "is required")
+    name = _utf8(event_type, "ce_type")
+    of_type = [contract for contract in contracts if contract.event_type == name]
     if not of_type:
         known = ", ".join(sorted({contract.event_type for contract in contracts}))
         raise ContractViolation("unknown_type", "ce_type", f"expected one of: {known}")
     for contract in of_type:
-        if schema is None or schema == contract.dataschema():
+        if schema is None or _utf8(schema, "ce_dataschema") == contract.dataschema():
             return contract
     known = ", ".join(contract.dataschema() for contract in of_type)
     raise ContractViolation("unknown_version", "ce_dataschema", f"expected one of: {known}")
@@ -171,29 +153,52 @@ def decode(
     Raises:
         ContractViolation: with the first rule that is broken.
     """
-    found = attributes(headers)
-    contract = select(contracts, found)
+    found = _first(headers)
+    contract = select(tuple(contracts), found.get("ce_type"), found.get("ce_dataschema"))
     for name in _REQUIRED:
         if not found.get(name):
             raise ContractViolation("missing_header", name, "is required")
     data = decode_data(contract, value)
-    subject = str(getattr(data, data.subject_field))
+    subject = str(getattr(data, contract.subject_field))
     if key is None or key != subject.encode():
         raise ContractViolation(
-            "wrong_key", f"/{data.subject_field}", "the record key has to be this field"
+            "wrong_key", f"/{contract.subject_field}", "the record key has to be this field"
         )
     return Envelope(
-        found["ce_id"],
-        found["ce_source"],
+        _utf8(found["ce_id"], "ce_id"),
+        _utf8(found["ce_source"], "ce_source"),
         contract.event_type,
         subject,
-        _time(found["ce_time"]),
+        _time(_utf8(found["ce_time"], "ce_time")),
         contract.dataschema(),
-        data,
-        found.get("ce_correlationid"),
-        found.get("ce_causationid"),
-        found.get("ce_traceparent"),
+        cast(D, data),
+        _optional(found, "ce_correlationid"),
+        _optional(found, CAUSATION),
+        _optional(found, "ce_traceparent"),
     )
+
+
+def _first(headers: Headers) -> dict[str, bytes]:
+    """The first value of each header that has one."""
+    pairs = headers if isinstance(headers, list | tuple) else tuple(headers)
+    found = dict(pairs)
+    if len(found) != len(pairs) or None in found.values():
+        found = {}
+        for name, value in pairs:
+            if value is not None:
+                found.setdefault(name, value)
+    return found
+
+
+def _optional(found: Mapping[str, bytes], name: str) -> str | None:
+    return _utf8(found[name], name) if name in found else None
+
+
+def _utf8(value: bytes, name: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise ContractViolation("bad_header", name, "is not UTF-8") from None
 
 
 def _time(text: str) -> datetime:

@@ -59,6 +59,7 @@ class Worker:
                 transactional_id=f"{group}-{settings.instance}",
                 changelog_topic=kafka.topic(topics.ROUTER_STATE.name),
                 interval_seconds=settings.checkpoint_seconds,
+                compacted=frozenset({kafka.topic(topics.COMPLAINT_STATUS.name)}),
             ),
             kafka.for_librdkafka(),
             wall_seconds=lambda: int(clock.now().timestamp()),

@@ -1,8 +1,9 @@
 """Takes what the stages write for each other straight on, when this worker owns both partitions.
 
 A complaint needs a question to the evidence stage and its answer.  Over Kafka each is a transaction and a fetch of its own; here
-both are handled within the transaction of the complaint itself.  The records are written all the same, for whoever audits the
-topics, with a header that says they have been handled; the consumer passes over them.
+both are handled within the transaction of the complaint itself, and not written: nobody else reads them, what they led to
+is in the rows and in the decision, and on one disk every partition that a transaction touches is flushed twice.  What they led to
+names as its cause what led to them, so that causes are always in the log.
 
 It is still exactly-once: rows of both partitions, outputs and the offset of the complaint are one transaction, fenced by one
 generation; the checkpoint stages an offset of every partition whose rows it changes, so that whoever takes one over waits for
@@ -15,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from schemas import topics
+from schemas import codec, topics
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.transactions import Output
-from services.router.stages.base import HANDLED, Stage
+from services.router.stages.base import Stage
 
 _LOOPED = (topics.TRACE_REQUESTED.name, topics.TRACE_ANSWERED.name)
 """Topics that only the router writes, and only the router reads."""
@@ -69,7 +70,7 @@ class Loopback:
         """Handle what was emitted since `start`, and what that emits, as far as it is ours.
 
         Args:
-            outputs: of the open checkpoint; handled ones are marked in place.
+            outputs: of the open checkpoint; handled ones are taken out.
             start: index of the first one to look at.
             timestamp: of the record that led to them, in milliseconds.
         """
@@ -77,12 +78,16 @@ class Loopback:
         while index < len(outputs):
             output = outputs[index]
             stage = self._stages.get(output.topic)
-            if stage is not None and self._handled(stage, output, timestamp):
-                outputs[index] = replace(output, headers=[*output.headers, (HANDLED, b"1")])
-            index += 1
+            emitted = len(outputs)
+            if stage is None or not self._handled(stage, output, timestamp):
+                index += 1
+                continue
+            for later in range(emitted, len(outputs)):
+                outputs[later] = _caused_likewise(outputs[later], output)
+            del outputs[index]
 
     def _handled(self, stage: Stage, output: Output, timestamp: int) -> bool:
-        if output.key is None or any(name == HANDLED for name, _value in output.headers):
+        if output.key is None:
             return False
         number = partition_for(output.key, self._count)
         partition = self._partitions.get(number)
@@ -94,3 +99,12 @@ class Loopback:
         ]
         record = LocalRecord(output.topic, number, output.key, output.value, headers, timestamp)
         return stage.handle_here(partition, record)
+
+
+def _caused_likewise(effect: Output, handled: Output) -> Output:
+    """The effect of a record that is not written, with that record's own cause."""
+    cause = dict(handled.headers)[codec.CAUSATION]
+    headers = [
+        (name, cause if name == codec.CAUSATION else value) for name, value in effect.headers
+    ]
+    return replace(effect, headers=headers)

@@ -19,6 +19,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -40,6 +41,8 @@ from services.router.checkpoint.transactions import (
 
 log = structlog.get_logger(__name__)
 
+OFFSETS_ALONE_SECONDS: Final = 1.0
+"""How long a checkpoint that would change nothing but offsets waits for one that does: ticks, repeats."""
 LONGEST_COMMIT_SECONDS: Final = 6.0
 """Far more than any takes.  A worker that starts again waits for the broker, and finds out what became of the transaction."""
 
@@ -60,6 +63,8 @@ class CheckpointSettings:
     """The least time between the end of one checkpoint and the start of the next."""
     most_records: int = 20_000
     """Stages wait when so many records are buffered beyond the checkpoint under way."""
+    compacted: frozenset[str] = frozenset()
+    """Topics of which only the last record of each key is written in one checkpoint."""
 
 
 class Partition:
@@ -137,7 +142,8 @@ class Checkpointer:
         self._epochs = itertools.count(1)
         self._epoch = 0
         self._positioned = False
-        self._work_arrived = asyncio.Event()
+        self._read = asyncio.Event()
+        self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         # Held while a transaction and its application are under way; a revocation waits for it.
@@ -168,7 +174,7 @@ class Checkpointer:
     async def run(self) -> None:
         """Make checkpoints until `finish`; never returns otherwise."""
         while not self._stopping:
-            await self._work_arrived.wait()
+            await self._due()
             started = time.monotonic()
             try:
                 await self.checkpoint()
@@ -177,6 +183,12 @@ class Checkpointer:
             # Records that arrive in this time share the next transaction; an idle worker does not wait at all.
             if time.monotonic() - started < self._settings.interval_seconds:
                 await asyncio.sleep(self._settings.interval_seconds)
+
+    async def _due(self) -> None:
+        """Wait until rows or outputs are to be committed, or offsets alone for long enough."""
+        await self._read.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), OFFSETS_ALONE_SECONDS)
 
     async def finish(self) -> None:
         """Commit what is buffered and close the state, for a clean end of the process."""
@@ -236,7 +248,8 @@ class Checkpointer:
         self._outputs.clear()
         self._offsets = {}
         self._buffered = 0
-        self._work_arrived.clear()
+        self._read.clear()
+        self._changed.clear()
         self._room.set()
 
     async def take_over(
@@ -305,7 +318,11 @@ class Checkpointer:
         """Note that the records before `next_offset` are handled; to be called in the same step as their effects."""
         self._offsets[topic, partition] = next_offset
         self._buffered += records
-        self._work_arrived.set()
+        self._read.set()
+        if not self._changed.is_set() and (
+            self._outputs or any(each.store.dirty for each in self._partitions.values())
+        ):
+            self._changed.set()
         if self._buffered >= self._settings.most_records:
             self._room.clear()
 
@@ -319,7 +336,8 @@ class Checkpointer:
         """
         async with self._committing:
             membership = self._membership
-            self._work_arrived.clear()
+            self._read.clear()
+            self._changed.clear()
             if not self._offsets or membership is None:
                 return
             started = time.monotonic()
@@ -340,7 +358,7 @@ class Checkpointer:
             metrics.CHECKPOINT_RECORDS.observe(records)
 
     def _freeze(self) -> Work:
-        work = Work(offsets=self._offsets, outputs=self._outputs[:])
+        work = Work(offsets=self._offsets, outputs=_latest(self._outputs, self._settings.compacted))
         for number, partition in self._partitions.items():
             if partition.store.dirty:
                 work.changelog[number] = partition.store.freeze()
@@ -367,3 +385,17 @@ class Checkpointer:
         self, executor: ThreadPoolExecutor, function: Callable[..., R], *args: Any
     ) -> R:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *args)
+
+
+def _latest(outputs: list[Output], compacted: frozenset[str]) -> list[Output]:
+    """All outputs, in order, without those of a compacted topic that a later one of the same key replaces."""
+    last = {
+        (output.topic, output.key): index
+        for index, output in enumerate(outputs)
+        if output.topic in compacted
+    }
+    return [
+        output
+        for index, output in enumerate(outputs)
+        if output.topic not in compacted or last[output.topic, output.key] == index
+    ]
