@@ -452,6 +452,8 @@ class Rows:
     """RocksDB, as far as the store uses it, in memory: what was written outlives the process that wrote it."""
 
     disk: ClassVar[dict[str, dict[bytes, bytes]]] = {}
+    writes_left: ClassVar[int | None] = None
+    """The process ends before the write after so many."""
 
     def __init__(self, path: str, _options: object = None) -> None:
         Path(path).mkdir(exist_ok=True)
@@ -468,6 +470,11 @@ class Rows:
         self._rows[key] = value
 
     def write(self, batch: Batched, _how: object = None) -> None:
+        if Rows.writes_left is not None:
+            Rows.writes_left -= 1
+            if Rows.writes_left < 0:
+                Rows.writes_left = None
+                raise Crash("write")
         for key, value in batch.rows:
             if value is None:
                 self._rows.pop(key, None)
@@ -495,6 +502,7 @@ class Batched:
 def in_memory() -> Iterator[None]:
     """The product's classes with librdkafka and RocksDB replaced, and with an end of the process that a test survives."""
     Rows.disk.clear()
+    Rows.writes_left = None
     with (
         patch.object(stores, "Rdict", Rows),
         patch.object(stores, "WriteBatch", Batched),

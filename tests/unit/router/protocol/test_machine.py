@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from tests.support.kafka_model import OFFSETS
-from tests.support.protocol_world import PARTITIONS, Worker, World, in_memory
+from tests.support.protocol_world import PARTITIONS, Rows, Worker, World, in_memory
 from tests.support.removals import without
 
 WORKERS = 3
@@ -89,6 +89,21 @@ class ProtocolMachine(RuleBasedStateMachine):
         elif worker.until(call) and fate == "crash":
             worker.crash()
         self.world.broker.trouble = ""
+
+    @rule(who=WHO, writes=st.integers(0, 1))
+    def crash_while_applying(self, who: int, writes: int) -> None:
+        """A worker ends behind its commit, with the rows of none or only one of its partitions in RocksDB."""
+        worker = self._living(who)
+        if worker is None or worker.task is not None:
+            return
+        self.world.feed(writes)
+        worker.work(3)
+        if not worker.alive:
+            return
+        Rows.writes_left = writes
+        worker.begin(worker.checkpointer.checkpoint())
+        worker.finish()
+        Rows.writes_left = None
 
     @rule(who=WHO, calls=st.sampled_from((1, 4, 1000)))
     def go_on(self, who: int, calls: int) -> None:
