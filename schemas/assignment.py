@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.envelope import Contract, Identifier, Share, Slug, Timestamp
-from schemas.tracing import Evidence, SymptomScore
+from schemas.tracing import Evidence, Question, SymptomScore
 from schemas.vocabulary import CauseKind, Role
 
 
@@ -38,6 +38,8 @@ class AssignmentOpenedV1(Contract):
     opened_at: Timestamp
     updated: bool = False
     """True when the assignment was open already and a new revision changed what it says."""
+    question: Question | None = None
+    """With the role `answer`: what the department is asked."""
 
 
 class AssignmentWithdrawnV1(Contract):

@@ -17,11 +17,14 @@ from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.complaint import ComplaintReceivedV1, ComplaintStatusV1
 from schemas.process import ProcessObservedV1
 from schemas.tracing import (
+    Bar,
+    Candidate,
     Cause,
     ComplaintTracedV1,
     Decision,
     Evidence,
     Missing,
+    Question,
     Recovery,
     SymptomScore,
     TraceAnsweredV1,
@@ -67,6 +70,7 @@ def process_event(data: ProcessObservedV1, recorded_at: int) -> model.ProcessEve
         due_at=None if data.due_at is None else microseconds(data.due_at),
         source=data.source,
         attributes=data.attributes,
+        objects=data.objects,
     )
 
 
@@ -176,9 +180,18 @@ def findings(decision: Decision) -> Findings:
     return Findings(
         outcome=decision.outcome,
         causes=tuple(
-            model.Cause(each.department, each.kind, each.activity, round(each.share * model.PARTS))
+            model.Cause(
+                None if each.kind is CauseKind.PROMISE else each.department,
+                each.kind,
+                each.activity,
+                round(each.share * model.PARTS),
+                publisher=each.publisher,
+            )
             for each in decision.causes
         ),
+        asked=None
+        if decision.question is None
+        else (decision.question.department, decision.question.activity),
         recovery=None
         if recovery is None
         else model.Recovery(recovery.department, recovery.activity, recovery.action),
@@ -206,6 +219,7 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
                 share=cause.share,
                 activity=cause.activity,
                 kind=cause.kind,
+                publisher=cause.publisher,
             )
             for cause in decision.causes
         ),
@@ -246,10 +260,42 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
         "waiting_until": None
         if decision.waiting_until is None
         else from_microseconds(decision.waiting_until),
+        "question": None
+        if decision.question is None
+        else Question(
+            activity=decision.question.activity,
+            department=decision.question.department,
+            fact=decision.question.fact,
+            claimed=None
+            if decision.question.claimed is None
+            else from_microseconds(decision.question.claimed),
+            text=dict(sorted(decision.question.text.items())),
+        ),
+        "candidates": tuple(
+            Candidate(department=each.department, share=each.parts / model.PARTS)
+            for each in decision.candidates
+        ),
+        "grounds": tuple(
+            sentence.events for sentence in next(iter(decision.explanation.values()), ())
+        ),
+        "timeline": tuple(_bar(bar) for bar in decision.timeline),
         "registry_digest": decision.registry_digest,
         "engine_version": decision.engine,
         "material": decision.digest(),
     }
+
+
+def _bar(bar: model.Bar) -> Bar:
+    return Bar(
+        activity=bar.activity,
+        department=bar.department,
+        begin=from_microseconds(bar.begin),
+        end=from_microseconds(bar.end),
+        allowed_until=None if bar.allowed_until is None else from_microseconds(bar.allowed_until),
+        charged_hours=round(bar.charged / model.HOUR, 2),
+        unknown_hours=round(bar.unknown / model.HOUR, 2),
+        unfinished=bar.unfinished,
+    )
 
 
 def _symptoms(scores: tuple[model.SymptomScore, ...]) -> tuple[SymptomScore, ...]:
@@ -285,6 +331,7 @@ def opened(
         explanation=traced_.explanation,
         opened_at=at,
         updated=updated,
+        question=traced_.question if Role.ANSWER in target.roles else None,
     )
 
 
@@ -363,6 +410,7 @@ def life_row(life: Life) -> bytes:
                 }
                 for _department, each in sorted(life.assignments.items())
             ],
+            **({} if life.ending is None else {"ending": life.ending}),
         },
         separators=(",", ":"),
         ensure_ascii=False,
@@ -393,4 +441,6 @@ def life_from_row(row: bytes) -> Life:
     )
     stored["customer_words"] = {k: tuple(v) for k, v in stored["customer_words"].items()}
     stored["state"] = ComplaintState(stored["state"])
+    if "ending" in stored:
+        stored["ending"] = ComplaintState(stored["ending"])
     return Life(**stored, assignments=assignments)

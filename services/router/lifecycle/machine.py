@@ -28,6 +28,12 @@ Step = tuple[Life, tuple[Effect, ...]]
 NewAssignmentId = Callable[[str, str, int], str]
 """(complaint, department, opening revision) -> id."""
 
+_ENDING = {
+    MessageKind.SATISFIED: ComplaintState.CLOSED,
+    MessageKind.WITHDRAW: ComplaintState.WITHDRAWN,
+}
+"""How the customer ends a complaint, and as what it ends."""
+
 NOTIFIABLE = frozenset(
     {ComplaintState.ASSIGNED, ComplaintState.EXTERNAL, ComplaintState.TRIAGE, ComplaintState.ASKED}
 )
@@ -63,6 +69,8 @@ def decided(life: Life, verdict: Verdict, *, at: int, new_id: NewAssignmentId) -
     """
     if life.over or verdict.material == life.material:
         return life, ()
+    if life.ending is not None:
+        return _ended(life, verdict, at=at)
     revision = life.revision + 1
     wanted = {target.department: target for target in verdict.targets}
     open_now: dict[str, Assignment] = {}
@@ -114,9 +122,14 @@ def notified(life: Life, outcome: NotificationOutcome, *, at: int) -> Step:
 def messaged(life: Life, kind: MessageKind, *, at: int) -> Step:
     """The customer wrote again."""
     if kind is MessageKind.REOPEN:
+        if life.ending is not None:
+            return replace(life, ending=None), ()
         return _reopened(life, at=at) if life.over else (life, ())
     if life.over:
         return life, ()
+    if kind in _ENDING and life.revision == 0 and life.case_id is not None:
+        # Every complaint is decided, also one that was over sooner: the end waits for the answer.
+        return replace(life, ending=life.ending or _ENDING[kind]), ()
     if kind is MessageKind.SATISFIED:
         return replace(life, state=ComplaintState.CLOSED, since=at, due=None), (PublishStatus(),)
     if kind is MessageKind.WITHDRAW:
@@ -127,6 +140,22 @@ def messaged(life: Life, kind: MessageKind, *, at: int) -> Step:
         ended = replace(life, state=ComplaintState.WITHDRAWN, since=at, due=None, assignments={})
         return ended, (*taken_back, PublishStatus())
     return life, ()
+
+
+def _ended(life: Life, verdict: Verdict, *, at: int) -> Step:
+    """The first decision of a complaint that the customer ended before it: told to nobody."""
+    ended = replace(
+        life,
+        revision=1,
+        material=verdict.material,
+        state=life.ending or ComplaintState.CLOSED,
+        since=at,
+        due=None,
+        ending=None,
+        who_can_help=verdict.who_can_help,
+        customer_words=verdict.customer_words,
+    )
+    return ended, (PublishDecision(1), PublishStatus())
 
 
 def _reopened(life: Life, *, at: int) -> Step:

@@ -86,6 +86,8 @@ class Life:
     customer_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     """By department, only open ones."""
+    ending: ComplaintState | None = None
+    """As what the customer has ended it before it was decided; it ends with its first decision."""
 
     @property
     def over(self) -> bool:

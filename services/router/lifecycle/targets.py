@@ -21,6 +21,10 @@ _STATE = {
 }
 
 
+_TRACED_AGAIN = frozenset({Outcome.WAITING, Outcome.ASKED})
+"""Outcomes that end by themselves at a known time: what was awaited has come, or no answer has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The part of a decision that assignments follow from."""
@@ -31,6 +35,8 @@ class Findings:
     material: str
     waiting_until: int | None
     customer_words: Mapping[str, tuple[str, ...]]
+    asked: tuple[str, str] | None = None
+    """The department that is asked for one fact, and the activity it is about."""
 
 
 def verdict_of(findings: Findings, *, departments: Collection[str], floor_parts: int) -> Verdict:
@@ -47,7 +53,7 @@ def verdict_of(findings: Findings, *, departments: Collection[str], floor_parts:
         material=findings.material,
         targets=_targets(findings, departments, floor_parts),
         who_can_help=None if recovery is None else recovery.department,
-        waiting_until=findings.waiting_until if findings.outcome is Outcome.WAITING else None,
+        waiting_until=findings.waiting_until if findings.outcome in _TRACED_AGAIN else None,
         customer_words=findings.customer_words,
     )
 
@@ -62,7 +68,8 @@ def _targets(
     recovery = decision.recovery
     blames = decision.outcome in (Outcome.ASSIGNED, Outcome.EXTERNAL)
     for cause in decision.causes if blames else ():
-        department = cause.department
+        # Nobody's delay, but somebody can promise better next time.
+        department = cause.department or cause.publisher
         if department is None or department not in departments:
             continue
         known = targets.get(department)
@@ -89,6 +96,16 @@ def _targets(
             kind=caused.kind if caused else None,
             activity=caused.activity if caused and caused.activity else recovery.activity,
             action=recovery.action,
+        )
+    if decision.asked is not None and decision.asked[0] in departments:
+        department, activity = decision.asked
+        known = targets.get(department)
+        targets[department] = Target(
+            department,
+            (*(known.roles if known else ()), Role.ANSWER),
+            lead=known.lead if known else False,
+            activity=activity,
+            action=known.action if known else None,
         )
     if targets and not any(target.lead for target in targets.values()):
         first = max(targets.values(), key=lambda target: (target.parts, target.department))

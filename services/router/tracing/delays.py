@@ -8,8 +8,12 @@ promised activity was finished (or where the case now stands):
   delay minus that of the activity before: the signed own delays add up exactly to the last running
   delay, which is the lateness against the promise when that is the last due date.
 * With an allowance, the own delay is finish minus real start minus allowance, and adds to the
-  running delay. So upstream delay is never charged downstream.
-* What is *charged* is the own delay beyond the slack that was handed on, never for a due date met.
+  running delay. So upstream delay is never charged downstream. With working calendars it is how much
+  later, in elapsed time, the case would come out if all that follows kept to its plan: hours that the
+  next department is closed anyway cost nobody, and a delay that pushes it over a weekend costs the
+  weekend. So own delays still add up exactly, see `_by_plan`.
+* What is *charged* is the own delay beyond the slack that was handed on, never for a due date met, and
+  never for time by which a clock may be off.
 * The due date of the promised activity is the promise; it is its owner's too only when the registry
   gives that activity no allowance. Otherwise a promise too short would be charged to the last in line.
 
@@ -19,12 +23,16 @@ unknown, not late. Breaking this names departments for the silence of a computer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.router.tracing.company import ActivityRule, Rules, chosen
 from services.router.tracing.model import Case
 from services.router.tracing.path import Way
-from services.router.tracing.timeline import Step, Timeline
+from services.router.tracing.step import Step
+from services.router.tracing.timeline import Timeline
+
+_LONG_AGO = -(2**62)
 
 
 class OwnDelay(NamedTuple):
@@ -47,6 +55,19 @@ class OwnDelay(NamedTuple):
     unfinished: bool
 
 
+class _Stretch(NamedTuple):
+    """A stretch before it is charged: when, and what was granted."""
+
+    members: tuple[str, ...]
+    begin: int
+    end: int
+    due: int | None
+    granted: int | None
+    """Until when it had time, by its allowances; None without."""
+    step: Step | None
+    unfinished: bool
+
+
 class Clock:
     """Measures the stretches of one way; lives for one measurement."""
 
@@ -62,8 +83,55 @@ class Clock:
 
     def stretches(self, groups: list[list[str]]) -> tuple[OwnDelay, ...]:
         """Measure each group of the path, first to last."""
+        drafts = self._drafts(groups)
+        owns = self._by_plan(drafts)
         found: list[OwnDelay] = []
-        running, anchored, begin = 0, False, None
+        running, anchored = 0, False
+        before: Step | None = None if not groups else self.timeline.steps.get(groups[0][-1])
+        for draft, planned in zip(drafts, owns, strict=True):
+            own: int | None
+            until: int | None
+            if draft.due is not None:
+                own, until, anchored = draft.end - draft.due - running, draft.due, True
+            else:
+                own, until = planned, draft.granted
+            # What lies beyond the last word of the source, and beyond what was allowed, is open.
+            unknown = (
+                max(0, self.as_of - max(draft.end, until or draft.end)) if draft.unfinished else 0
+            )
+            charged = 0
+            if own is None:
+                unknown += max(0, draft.end - draft.begin)
+            else:
+                after = running + own
+                charged = max(0, after - max(0, running)) if anchored else max(0, own)
+                running = after
+            if charged > 0:
+                blur = _blur(before, draft.step)
+                if blur > 0:
+                    unsure = min(charged, blur)
+                    charged, unknown = charged - unsure, unknown + unsure
+            found.append(
+                OwnDelay(
+                    members=draft.members,
+                    owner=_owner(self.rules, draft.members),
+                    begin=draft.begin,
+                    end=draft.end,
+                    own=own,
+                    charged=charged,
+                    unknown=unknown,
+                    allowed_until=until,
+                    event=draft.step.finish_event if draft.step is not None else None,
+                    unfinished=draft.unfinished,
+                )
+            )
+            before = draft.step
+        return tuple(found)
+
+    def _drafts(self, groups: list[list[str]]) -> list[_Stretch]:
+        """Say when each group of the path began and ended, and until when it had time."""
+        drafts: list[_Stretch] = []
+        begin: int | None = None
         held: list[str] = []  # finished activities that cannot be measured without the next
         for position, group in enumerate(groups):
             step = self.timeline.steps.get(group[-1])
@@ -81,48 +149,48 @@ class Clock:
                     else None
                 )
                 if begin is None:
-                    return ()
+                    return []
             unfinished = step is None or step.finish is None
             end = self._end(group[-1], step, begin)
-            due, allowed = step.due if step is not None else None, self._allowed(members)
-            if allowed is not None and group[-1] == self.way.promise.activity:
+            due, granted = step.due if step is not None else None, self._granted(members, begin)
+            if granted is not None and group[-1] == self.way.promise.activity:
                 due = None  # what the customer was told is not what its owner was allowed
-            if due is None and allowed is None and not unfinished and position < len(groups) - 1:
+            if due is None and granted is None and not unfinished and position < len(groups) - 1:
                 held = list(members)
                 continue
-            own: int | None
-            allowed_until: int | None
-            if due is not None:
-                own, allowed_until, anchored = end - due - running, due, True
-            elif allowed is not None:
-                own, allowed_until = end - begin - allowed, begin + allowed
-            else:
-                own, allowed_until = None, None
-            # What lies beyond the last word of the source, and beyond what was allowed, is open.
-            unknown = max(0, self.as_of - max(end, allowed_until or end)) if unfinished else 0
-            charged = 0
-            if own is None:
-                unknown += max(0, end - begin)
-            else:
-                after = running + own
-                charged = max(0, after - max(0, running)) if anchored else max(0, own)
-                running = after
-            found.append(
-                OwnDelay(
-                    members=members,
-                    owner=_owner(self.rules, members),
-                    begin=begin,
-                    end=end,
-                    own=own,
-                    charged=charged,
-                    unknown=unknown,
-                    allowed_until=allowed_until,
-                    event=step.finish_event if step is not None else None,
-                    unfinished=unfinished,
-                )
-            )
+            drafts.append(_Stretch(members, begin, end, due, granted, step, unfinished))
             held, begin = [], end
-        return tuple(found)
+        return drafts
+
+    def _by_plan(self, drafts: Sequence[_Stretch]) -> list[int | None]:
+        """Return each stretch's own delay against its allowance, in elapsed time.
+
+        Of stretches that follow one another without a due date, the plan from any moment on is to use
+        the allowances that are left, each in its calendar. A stretch's own delay is by how much it
+        moved the planned end of the last: end of the plan from its real finish, minus that from its
+        real begin. These differences telescope: their sum is the real end minus the plan's.
+        """
+        owns: list[int | None] = [
+            None if draft.granted is None else draft.end - draft.granted for draft in drafts
+        ]
+        if not self.rules.calendars:
+            return owns
+        last = len(drafts) - 1
+        for position, draft in enumerate(drafts):
+            if draft.granted is None or draft.due is not None or owns[position] == 0:
+                continue
+            real, planned = draft.end, draft.granted
+            for later in range(position + 1, last + 1):
+                if drafts[later].granted is None or drafts[later].due is not None:
+                    break
+                real = self._after(drafts[later].members, real)
+                planned = self._after(drafts[later].members, planned)
+            owns[position] = real - planned
+        return owns
+
+    def _after(self, members: tuple[str, ...], at: int) -> int:
+        granted = self._granted(members, at)
+        return at if granted is None else granted
 
     def _end(self, activity: str, step: Step | None, begin: int) -> int:
         """Return up to when an activity is measured."""
@@ -133,27 +201,52 @@ class Clock:
 
     def horizon(self, source: str) -> int:
         """Return up to when the source's silence means that nothing happened."""
-        rule = self.rules.sources[source]
-        if rule.assumed:
-            return self.as_of
-        spoken = max(
-            self.case.watermarks.get(source, -(2**62)), self.timeline.spoken.get(source, -(2**62))
-        )
-        if rule.every is None and self.as_of - spoken <= rule.silent_after:
-            return self.as_of
-        return spoken
+        return horizon(source, self.case, self.timeline, self.rules, self.as_of)
 
-    def _allowed(self, members: tuple[str, ...]) -> int | None:
-        """Return the allowances of a group together, None if one is not known."""
-        if len(members) == 1:
-            return allowance_of(self.rules.activities[members[0]], self.timeline)
-        total = 0
+    def _granted(self, members: tuple[str, ...], begin: int) -> int | None:
+        """Return until when a group has time from ``begin`` on, None if an allowance is not known."""
+        at = begin
         for key in members:
-            allowance = allowance_of(self.rules.activities[key], self.timeline)
+            rule = self.rules.activities[key]
+            allowance = allowance_of(rule, self.timeline)
             if allowance is None:
                 return None
-            total += allowance
-        return total
+            at = later(self.rules, rule.calendar, at, allowance)
+        return at
+
+
+def horizon(source: str, case: Case, timeline: Timeline, rules: Rules, as_of: int) -> int:
+    """Return up to when a source's silence means that nothing happened (µs UTC)."""
+    rule = rules.sources[source]
+    if rule.assumed and rule.every is None:
+        return as_of
+    mark = case.watermarks.get(source, _LONG_AGO)
+    spoken = max(mark, timeline.spoken.get(source, _LONG_AGO))
+    if rule.assumed:
+        # It reports as things happen, with a rhythm: one that fell silent is down.
+        assert rule.every is not None
+        silent = mark != _LONG_AGO and as_of - spoken > rule.every + rule.silent_after
+        return spoken if silent else as_of
+    if rule.every is None and as_of - spoken <= rule.silent_after:
+        return as_of
+    return spoken
+
+
+def _blur(before: Step | None, after: Step | None) -> int:
+    """Return by how much a stretch's length is uncertain, given the steps at its ends."""
+    blur = 0
+    if before is not None:
+        blur += before.blur + before.gap
+    if after is not None:
+        blur += after.blur
+    return blur
+
+
+def later(rules: Rules, calendar: str | None, at: int, duration: int) -> int:
+    """Return when ``duration`` has passed since ``at``, counted in a calendar (None: elapsed time)."""
+    if calendar is None or calendar not in rules.calendars:
+        return at + duration
+    return rules.calendars[calendar].add(at, duration)
 
 
 def _owner(rules: Rules, members: tuple[str, ...]) -> str | None:
@@ -165,7 +258,7 @@ def _owner(rules: Rules, members: tuple[str, ...]) -> str | None:
 
 
 def allowance_of(rule: ActivityRule, timeline: Timeline) -> int | None:
-    """Return what the activity is allowed in a case with these attributes, µs."""
+    """Return what the activity is allowed in a case with these attributes, µs of its calendar."""
     if not rule.allowances:
         return rule.allowance
     by_attribute = chosen(rule.allowances, timeline.attributes)

@@ -9,6 +9,7 @@ Hazard: only facts of this trace may be said. A sentence without an event says w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from schemas.vocabulary import CauseKind, Finding
@@ -16,8 +17,18 @@ from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay
 from services.router.tracing.fusion import Support
 from services.router.tracing.lateness import Lateness
-from services.router.tracing.model import HOUR, Cause, Missing, Recovery, Sentence
+from services.router.tracing.model import (
+    HOUR,
+    Candidate,
+    Cause,
+    Evidence,
+    Missing,
+    Question,
+    Recovery,
+    Sentence,
+)
 from services.router.tracing.phrases import MONTHS, PHRASES
+from services.router.tracing.reasoning import leading
 from services.router.tracing.timeline import Timeline
 
 _TIMED = {CauseKind.DELAY, CauseKind.EXTERNAL, CauseKind.CUSTOMER}
@@ -49,6 +60,9 @@ class Writer:
         *,
         recovery: Recovery | None,
         waiting_until: int | None,
+        flags: tuple[Evidence, ...] = (),
+        question: Question | None = None,
+        candidates: tuple[Candidate, ...] = (),
     ) -> tuple[Sentence, ...]:
         """Explain to colleagues: the promise, the causes, what is not known, who can help."""
         sentences: list[Sentence] = []
@@ -61,6 +75,7 @@ class Writer:
             sentences.extend(self._cause(cause, lateness, timeline))
         if lateness is not None and (lateness.late or 0) > 0:
             sentences.extend(self._joint(lateness))
+        sentences.extend(self._doubts(flags))
         named = [cause for cause in causes if cause.department is not None]
         if not named and timeline.first is not None and not (lateness and lateness.late):
             sentences.append(Sentence(self.phrases["text_only"]))
@@ -69,6 +84,11 @@ class Writer:
             owner = self._department(fact.department)
             text = self.phrases[phrase].format(activity=self._activity(fact.activity), owner=owner)
             sentences.append(Sentence(_upper(text)))
+        if question is not None:
+            sentences.extend(self._question(question, timeline))
+        if candidates and not named:
+            names = ", ".join(self._department(each.department) for each in candidates)
+            sentences.append(Sentence(self.phrases["candidates"].format(names=names)))
         if recovery is not None:
             activity = self._activity(recovery.activity) if recovery.activity else ""
             owner = self._department(recovery.department)
@@ -186,6 +206,41 @@ class Writer:
         sentences.append(Sentence(_upper(text), cause.events))
         return sentences
 
+    def _doubts(self, flags: tuple[Evidence, ...]) -> list[Sentence]:
+        """Say which times are doubtful and what was done about it; of one kind and activity once."""
+        told: dict[tuple[str, str], Evidence] = {}
+        for flag in flags:
+            if flag.finding.value in self.phrases:
+                told.setdefault((flag.activity, flag.finding.value), flag)
+        return [
+            Sentence(
+                _upper(
+                    self.phrases[finding].format(
+                        activity=self._activity(activity),
+                        owner=self._department(flag.department),
+                        late=self.span(round(abs(flag.hours or 0.0) * HOUR)),
+                    )
+                ),
+                () if flag.event_id is None else (flag.event_id,),
+            )
+            for (activity, finding), flag in told.items()
+        ]
+
+    def _question(self, question: Question, timeline: Timeline) -> list[Sentence]:
+        text = question.text.get(self.language)
+        if text is None:
+            text = self.question(question)
+        owner = self._department(question.department)
+        step = timeline.steps.get(question.activity)
+        events = (step.doubt[1],) if step is not None and step.doubt is not None else ()
+        return [Sentence(self.phrases["asked"].format(owner=owner, question=text), events)]
+
+    def question(self, question: Question) -> str:
+        """Return a question in words."""
+        at = "" if question.claimed is None else self.time(question.claimed)
+        activity = self._activity(question.activity)
+        return _upper(self.phrases[f"ask_{question.fact}"].format(activity=activity, at=at))
+
     def _joint(self, lateness: Lateness) -> list[Sentence]:
         return [
             Sentence(
@@ -218,6 +273,9 @@ def explanations(
     *,
     recovery: Recovery | None,
     waiting_until: int | None,
+    flags: tuple[Evidence, ...] = (),
+    question: Question | None = None,
+    candidates: tuple[Candidate, ...] = (),
 ) -> tuple[Mapping[str, tuple[Sentence, ...]], Mapping[str, tuple[str, ...]]]:
     """Return the sentences for colleagues and for the customer, by language."""
     colleagues: dict[str, tuple[Sentence, ...]] = {}
@@ -226,15 +284,27 @@ def explanations(
     for language in rules.write_in:
         writer = Writer(rules, language, known)
         colleagues[language] = writer.departments(
-            found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
+            found,
+            timeline,
+            causes,
+            missing,
+            recovery=recovery,
+            waiting_until=waiting_until,
+            flags=flags,
+            question=question,
+            candidates=candidates,
         )
         customer[language] = writer.customer(found)
     return colleagues, customer
 
 
-def leading(found: tuple[Support, ...]) -> Lateness | None:
-    """Return the measured promise of the likeliest symptom that has one."""
-    return next((s.lateness for s in found if s.lateness is not None), None)
+def question_text(question: Question, rules: Rules) -> Question:
+    """Return the question in each of the company's languages; the registry's own words stay."""
+    texts = dict(question.text)
+    for language in rules.write_in:
+        if language not in texts:
+            texts[language] = Writer(rules, language, {}).question(question)
+    return replace(question, text=texts)
 
 
 def _stretch(lateness: Lateness | None, cause: Cause) -> OwnDelay | None:

@@ -1,22 +1,26 @@
-"""From symptoms and evidence to causes with shares.
+"""From symptoms and evidence to causes with shares: the posterior.
 
 It stands apart because it is where judgement lives; the arithmetic of time is in `delays`. Each
-symptom is asked what supports it: a missed promise (the charged delays share 1), fault events (their
-likelihood for the symptom), a contradiction between a completed event and the customer's word. What
-no evidence covers stays *unknown*. Symptoms mix by their probability; those that nothing supports do
-not dilute the others unless they outweigh them.
+symptom is asked what supports it: a missed promise (the charged delays share it), fault events and
+contradictions (their likelihood for the symptom), a completed event against the customer's word. Each
+piece of evidence weighs by its odds, times what the company's prior says; what no evidence covers
+stays *unknown*. ``docs/tracing.md`` has the formula with a worked example, which is a test. Symptoms
+mix by their probability; those that nothing supports do not dilute the others unless they outweigh
+them.
 
-Hazard: text alone never names a department here. A symptom without evidence adds only to unknown.
+Hazard: text alone never names a department here. A symptom without evidence adds only to unknown, and
+a prior only weighs evidence that there is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.vocabulary import CauseKind, Finding, Transition
 from services.router.tracing.company import Rules, SymptomRule
+from services.router.tracing.contradictions import Contradiction
 from services.router.tracing.lateness import Lateness, hours
 from services.router.tracing.model import PARTS, Cause, Evidence, SymptomScore
 from services.router.tracing.timeline import Timeline
@@ -25,13 +29,21 @@ DENIAL_FIRST: Final = 0.6
 """From this likelihood on, a contradicted completion is a cause, judged before lateness is."""
 VAGUE_FAULT: Final = 0.7
 """A complaint that names nothing is about a fault of its case with this much of its likelihood."""
+TIME_ODDS: Final = 19.0
+"""A missed promise that the symptom is about, against a fault elsewhere: as a fault of likelihood 0.95."""
+SUREST: Final = 0.99
+"""No likelihood counts for more: the odds stay finite."""
+TILT: Final = 3.0
+"""A prior makes what is inferred (a denied completion) weigh at most three times as much, or a third."""
+RECORDED_TILT: Final = 1.25
+"""What is on record happened, however rare it is: there a prior changes little."""
 
 Measure = Callable[[str, bool], Lateness]
 """Measures a promise by id; the flag says whether the customer denies that it is fulfilled."""
 
 
 class Weight(NamedTuple):
-    """Something that speaks for one cause."""
+    """Something that speaks for one cause; ``weight`` is a likelihood, then odds, then a share (0..1)."""
 
     department: str | None
     kind: CauseKind
@@ -39,6 +51,9 @@ class Weight(NamedTuple):
     weight: float
     hours: float = 0.0
     events: tuple[str, ...] = ()
+    publisher: str | None = None
+    at: int = 0
+    """When a fault event happened (µs UTC)."""
 
 
 class Support(NamedTuple):
@@ -52,51 +67,54 @@ class Support(NamedTuple):
     evidence: tuple[Evidence, ...]
 
 
+class _Known(NamedTuple):
+    """What every symptom is held against."""
+
+    timeline: Timeline
+    rules: Rules
+    occurred_at: int
+    measure: Measure
+    broken: tuple[Contradiction, ...]
+
+
 def supports(
     scores: Iterable[SymptomScore],
     timeline: Timeline,
     rules: Rules,
     occurred_at: int,
     measure: Measure,
+    broken: tuple[Contradiction, ...] = (),
 ) -> tuple[Support, ...]:
-    """Ask the case about each symptom; likeliest first, ties by id."""
+    """Ask the case about each symptom; likeliest first, ties by id.
+
+    ``broken`` are the contradictions that the case's events show.
+    """
+    known = _Known(timeline, rules, occurred_at, measure, broken)
     ranked = sorted(scores, key=lambda score: (-score.probability, score.symptom))
     return tuple(
-        _support(score, rule, timeline, rules, occurred_at, measure)
+        _support(score, rule, known)
         for score in ranked
         if (rule := rules.symptoms.get(score.symptom)) is not None
     )
 
 
-def _support(
-    score: SymptomScore,
-    rule: SymptomRule,
-    timeline: Timeline,
-    rules: Rules,
-    occurred_at: int,
-    measure: Measure,
-) -> Support:
-    weights, evidence = _faults(rule, timeline, rules)
-    denied: list[Weight] = []
-    for activity in rule.denies:
-        step = timeline.steps.get(activity)
-        if step is not None and step.finish is not None and step.finish <= occurred_at:
-            owner = rules.activities[activity].owner
-            kind = kind_of(rules, owner, CauseKind.CONTRADICTION)
-            events = (step.finish_event,) if step.finish_event else ()
-            denied.append(Weight(owner, kind, activity, rule.denial, events=events))
-    lateness = _lateness(rule, timeline, occurred_at, measure)
+def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
+    timeline, rules, occurred_at, measure, broken = known
+    faults, evidence = _faults(rule, timeline, rules)
+    if broken:
+        _contradicted(rule, broken, rules, faults, evidence)
+    denied = _denied(rule, timeline, rules, occurred_at) if rule.denies else []
+    lateness = _lateness(rule, timeline, occurred_at, measure) if rule.promises else None
     denial_first = bool(denied) and rule.denial >= DENIAL_FIRST
     timed: list[Weight] = []
     unknown = 0.0
     # A fault in the goods explains a word about the goods; only without one is waiting asked.
-    asks_time = not (weights and rule.presumes) and not denial_first
+    asks_time = not (faults and rule.presumes) and not denial_first
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
-        timed, weights = _explained(timed, weights)
+        if faults:
+            timed, faults = _explained(timed, faults, lateness, rules)
     if denied and not timed:
-        # A weak denial is worth telling, and too little to name anybody.
-        weights.extend(denied if denial_first else ())
         evidence.extend(
             Evidence(
                 w.events[0] if w.events else None, w.activity, Finding.CONTRADICTION, w.department
@@ -104,23 +122,46 @@ def _support(
             for w in denied
             if w.activity is not None
         )
-    weights.extend(timed)
-    total = math.fsum(w.weight for w in weights) + unknown
-    if total == 0:
+    # A weak denial is worth telling, and too little to name anybody. What else explains the
+    # customer's word takes from it: a swapped label is why the parcel is not here.
+    explained = math.prod(1 - w.weight for w in faults) if faults else 1.0
+    weights = [w._replace(weight=TIME_ODDS * w.weight) for w in timed]
+    weights += [w._replace(weight=_odds(w, rule, RECORDED_TILT)) for w in faults]
+    if denial_first and not timed:
+        weights += [w._replace(weight=explained * _odds(w, rule, TILT)) for w in denied]
+    if not weights and not unknown:
         return Support(score, rule, (), 0.0, lateness, tuple(evidence))
-    unknown += max(0.0, 1.0 - total)
-    scale = 1.0 / max(1.0, total)
+    # Beside measured time only what is unmeasured is open; beside likelihoods, that none of it is.
+    unknown = TIME_ODDS * unknown if timed or unknown else 1.0
+    total = math.fsum([*(w.weight for w in weights), unknown])
     return Support(
         score,
         rule,
-        tuple(
-            Weight(w.department, w.kind, w.activity, w.weight * scale, w.hours, w.events)
-            for w in weights
-        ),
-        unknown * scale,
+        tuple(w._replace(weight=w.weight / total) for w in weights),
+        unknown / total,
         lateness,
         tuple(evidence),
     )
+
+
+def _odds(piece: Weight, rule: SymptomRule, most: float) -> float:
+    """Return a likelihood as odds against nothing, times what the prior says of the department."""
+    likelihood = min(piece.weight, SUREST)
+    return tilt(rule, piece.department, most) * likelihood / (1 - likelihood)
+
+
+def tilt(rule: SymptomRule, department: str | None, most: float) -> float:
+    """Return how much more a department's evidence weighs by the symptom's priors than by an even prior.
+
+    At most ``most`` times as much, at least one ``most``-th.
+    """
+    if not rule.priors or department is None:
+        return 1.0
+    known = len(rule.priors)
+    prior = rule.priors.get(department)
+    if prior is None:
+        prior = max(0.0, 1.0 - math.fsum(sorted(rule.priors.values()))) / (known + 1)
+    return min(most, max(1 / most, prior * (known + 1)))
 
 
 def _faults(
@@ -129,25 +170,64 @@ def _faults(
     weights: list[Weight] = []
     evidence: list[Evidence] = []
     for fault, event in timeline.faults:
-        likelihood = fault.explains.get(rule.id)
-        if rule.vague and likelihood is None:
-            likelihood = VAGUE_FAULT * max(fault.explains.values())
+        likelihood = _likelihood(rule, fault.explains)
         if likelihood is None:
             continue
         skipped = fault.transition is Transition.SKIP
         kind = kind_of(rules, fault.department, CauseKind.SKIPPED if skipped else CauseKind.FAULT)
         weights.append(
-            Weight(fault.department, kind, fault.activity, likelihood, events=(event.event_id,))
-        )
-        evidence.append(
-            Evidence(
-                event.event_id,
-                fault.activity,
-                Finding.SKIPPED if skipped else Finding.FAULT,
+            Weight(
                 fault.department,
+                kind,
+                fault.activity,
+                likelihood,
+                events=(event.event_id,),
+                at=event.at,
             )
         )
+        finding = Finding.SKIPPED if skipped else Finding.FAULT
+        evidence.append(Evidence(event.event_id, fault.activity, finding, fault.department))
     return weights, evidence
+
+
+def _contradicted(
+    rule: SymptomRule,
+    broken: tuple[Contradiction, ...],
+    rules: Rules,
+    weights: list[Weight],
+    evidence: list[Evidence],
+) -> None:
+    for found in broken:
+        likelihood = _likelihood(rule, found.rule.explains)
+        if likelihood is None:
+            continue
+        department = found.rule.department
+        kind = kind_of(rules, department, CauseKind.CONTRADICTION)
+        weights.append(Weight(department, kind, found.activity, likelihood, events=found.events))
+        evidence.extend(
+            Evidence(event, found.activity, Finding.CONTRADICTION, department)
+            for event in found.events
+        )
+
+
+def _likelihood(rule: SymptomRule, explains: Mapping[str, float]) -> float | None:
+    likelihood = explains.get(rule.id)
+    if rule.vague and likelihood is None and explains:
+        likelihood = VAGUE_FAULT * max(explains.values())
+    return likelihood
+
+
+def _denied(rule: SymptomRule, timeline: Timeline, rules: Rules, occurred_at: int) -> list[Weight]:
+    """Return the completed events that the customer's word denies."""
+    denied: list[Weight] = []
+    for activity in rule.denies:
+        step = timeline.steps.get(activity)
+        if step is not None and step.finish is not None and step.finish <= occurred_at:
+            owner = rules.activities[activity].owner
+            kind = kind_of(rules, owner, CauseKind.CONTRADICTION)
+            events = (step.finish_event,) if step.finish_event else ()
+            denied.append(Weight(owner, kind, activity, rule.denial, events=events))
+    return denied
 
 
 def _lateness(
@@ -174,6 +254,8 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
     charged, unknown = lateness.charged, lateness.unknown
     # Nobody used more than allowed, and still the promise is missed by this much.
     promised = max(0, late - charged - unknown)
+    if lateness.unheard:
+        promised, unknown = 0, unknown + promised
     total = charged + unknown + promised
     weights: list[Weight] = []
     for stretch in lateness.path:
@@ -194,38 +276,59 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
         events = (lateness.due_event,) if lateness.due_event else ()
         weights.append(
             Weight(
-                None,  # no department's doing; who publishes it stands in the evidence
+                None,  # no department's doing; who publishes it can prevent the next
                 CauseKind.PROMISE,
                 lateness.promise.activity,
                 promised / total,
                 hours(promised),
                 events,
+                lateness.promise.publisher,
             )
         )
     return weights, unknown / total
 
 
-def _explained(timed: list[Weight], faults: list[Weight]) -> tuple[list[Weight], list[Weight]]:
+def _explained(
+    timed: list[Weight], faults: list[Weight], lateness: Lateness, rules: Rules
+) -> tuple[list[Weight], list[Weight]]:
     """Let a fault of an activity explain that activity's delay, as far as it is likely to.
 
     An incomplete address is why the courier took long: the delay then weighs for whoever the fault
-    belongs to. A fault is counted once: beside the delay only when it is another activity's.
+    belongs to. Of several attempts the first that did not succeed counts, and only for the time after
+    it: whoever came too late for the first is late by their own doing. A fault is counted once: beside
+    the delay only when it is another activity's.
     """
     left: list[Weight] = []
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
-        if not why or delay.kind is CauseKind.PROMISE:
+        if not why or delay.kind is CauseKind.PROMISE or delay.activity is None:
             left.append(delay)
             continue
+        own = 0.0
+        if rules.activities[delay.activity].repeats:
+            first = min(fault.at for fault in why)
+            why = [fault for fault in why if fault.at == first]
+            own = _before(lateness, delay.activity, first)
         fault = max(why, key=lambda w: (w.weight, w.events))
         if fault.department == delay.department:
             events = tuple(sorted({*delay.events, *(e for w in why for e in w.events)}))
             left.append(delay._replace(events=events))
             continue
-        left.append(fault._replace(weight=delay.weight * fault.weight))
-        left.append(delay._replace(weight=delay.weight * (1 - fault.weight)))
+        moved = delay.weight * (1 - own) * fault.weight
+        left.append(fault._replace(weight=moved))
+        left.append(delay._replace(weight=delay.weight - moved))
     late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
     return left, [fault for fault in faults if fault.activity not in late]
+
+
+def _before(lateness: Lateness, activity: str, first: int) -> float:
+    """Return the part of an activity's charged delay that lies before its first attempt."""
+    for stretch in lateness.path:
+        if stretch.members[-1] == activity and stretch.charged > 0:
+            if stretch.allowed_until is None:
+                return 0.0
+            return min(1.0, max(0, first - stretch.allowed_until) / stretch.charged)
+    return 0.0
 
 
 def kind_of(rules: Rules, department: str, otherwise: CauseKind) -> CauseKind:
@@ -246,16 +349,8 @@ def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
     for support in found:
         for weight in support.weights:
             key = (weight.department or "", weight.kind.value, weight.activity or "")
-            total.setdefault(key, []).append(
-                Weight(
-                    weight.department,
-                    weight.kind,
-                    weight.activity,
-                    support.score.probability * weight.weight,
-                    weight.hours,
-                    weight.events,
-                )
-            )
+            share = support.score.probability * weight.weight
+            total.setdefault(key, []).append(weight._replace(weight=share))
     keys = sorted(total)
     amounts = [math.fsum(sorted(w.weight for w in total[key])) for key in keys]
     amounts.append(math.fsum(sorted(unknown)))
@@ -268,6 +363,7 @@ def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
             parts=part,
             hours=max(w.hours for w in total[key]),
             events=tuple(sorted({event for w in total[key] for event in w.events})),
+            publisher=total[key][0].publisher,
         )
         for key, part in zip(keys, parts, strict=False)
         if part > 0

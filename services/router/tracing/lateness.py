@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from schemas.vocabulary import Finding
 from services.router.tracing.company import PromiseRule, Rules, chosen
-from services.router.tracing.delays import Clock, OwnDelay, allowance_of
+from services.router.tracing.delays import Clock, OwnDelay, allowance_of, later
 from services.router.tracing.model import HOUR, Case, Evidence, Missing
 from services.router.tracing.path import Way
 from services.router.tracing.timeline import Timeline
@@ -40,6 +40,8 @@ class Lateness(NamedTuple):
     cancelled: bool
     foreseen: bool
     """The promise has not run out, but can no longer be kept by plan: ``late`` is by how much."""
+    unheard: bool = False
+    """The promised activity's source is silent since it was due: only the customer says it is missed."""
 
     @property
     def charged(self) -> int:
@@ -93,6 +95,13 @@ def measure(
         for stretch in path
         if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
     }
+    unheard = False
+    if late is not None and late > 0 and finished_at is None and not foreseen:
+        # Nobody has spoken for the promised activity since it was due: it may have been done.
+        source = rules.activities[promise.activity].source
+        unheard = clock.horizon(source) <= (due or 0)
+        if unheard:
+            silent.add(source)
     return Lateness(
         promise=promise,
         due=due,
@@ -106,6 +115,7 @@ def measure(
         evidence=(*(_finding(stretch) for stretch in path), *_kept(way, late, due_event, foreseen)),
         cancelled=cancelled,
         foreseen=foreseen,
+        unheard=unheard,
     )
 
 
@@ -135,7 +145,8 @@ def _expected(way: Way, last: OwnDelay) -> int | None:
             allowance = allowance_of(way.rules.activities[after], way.timeline)
             if allowance is None:
                 return None
-            at, key = at + allowance, after
+            calendar = way.rules.activities[after].calendar
+            at, key = later(way.rules, calendar, at, allowance), after
     return at if key == way.promise.activity else None
 
 
@@ -152,7 +163,10 @@ def _promised(way: Way) -> tuple[int | None, str | None]:
     within = chosen(way.promise.withins, way.timeline.attributes)
     if within is None:
         within = way.promise.within
-    return (None, None) if within is None else (begin.finish + within, begin.finish_event)
+    if within is None:
+        return None, None
+    due = later(way.rules, way.promise.calendar, begin.finish, within)
+    return due, begin.finish_event
 
 
 def _speaks_at(silent: set[str], clock: Clock) -> int | None:
@@ -169,12 +183,18 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
     """Return the facts that would have told more, each with who owes it."""
     found: list[Missing] = []
     for stretch in path:
-        if len(stretch.members) == 1 and stretch.own is not None and not stretch.unfinished:
+        plain = len(stretch.members) == 1 and stretch.own is not None and not stretch.unfinished
+        if plain and not _disputed(way, stretch):
             continue
         for key in stretch.members:
             rule = way.rules.activities[key]
+            step = way.timeline.steps.get(key)
+            doubted = step is not None and step.doubt is not None
+            if step is not None and step.gap > 0:
+                found.append(Missing(key, rule.owner, rule.source, Finding.DISPUTED))
             if key != stretch.members[-1] and way.finish(key) is None:
-                found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
+                finding = Finding.DISORDERED if doubted else Finding.MISSING
+                found.append(Missing(key, rule.owner, rule.source, finding))
             elif stretch.own is None or (stretch.owner is None and stretch.charged > 0):
                 if allowance_of(rule, way.timeline) is None:
                     found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
@@ -187,6 +207,11 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
         if fact not in found:
             found.append(fact)
     return tuple(found)
+
+
+def _disputed(way: Way, stretch: OwnDelay) -> bool:
+    step = way.timeline.steps.get(stretch.members[-1])
+    return step is not None and step.gap > 0
 
 
 def _kept(

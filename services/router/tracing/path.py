@@ -93,7 +93,7 @@ class Way:
         for key, step in self.timeline.steps.items():
             if step.finish is not None:
                 reached.add(key)
-            if step.finish is not None or step.start is not None:
+            if step.finish is not None or step.start is not None or step.attempts or step.doubt:
                 reached.update(self.before(key))
         for key in reversed(self.promise.chain):
             if key in reached:

@@ -1,8 +1,8 @@
 """What is known of a case at a moment, whatever order its events arrived in.
 
 It stands apart because everything after it may then forget about events: one `Step` per activity
-holds when it was due, started and finished. Repeated deliveries of an event count once; events from
-after the moment are not seen, so that an old complaint is traced as it was.
+holds when it was due, started and finished, and by how much that is uncertain. What the events say is
+taken from `observed`; what cannot have been in that order is settled in `order`.
 
 Hazard: the last completion counts as the finish (goods repacked, a second delivery attempt); the
 first due date told before the complaint moves only with a later schedule event from before it, so
@@ -11,34 +11,19 @@ that nobody is cleared by a date that was moved afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
-from schemas.vocabulary import Transition
-from services.router.tracing.company import FaultRule, Rules
-from services.router.tracing.model import Attribute, Case, ProcessEvent
+from schemas.vocabulary import Finding, Transition
+from services.router.tracing.company import ActivityRule, FaultRule, Rules
+from services.router.tracing.model import Attribute, Case, Evidence, ProcessEvent
+from services.router.tracing.observed import Observed, observe
+from services.router.tracing.order import settle
+from services.router.tracing.step import Step
 
+__all__ = ["Step", "Timeline", "build", "lay_out"]
 
-@dataclass(slots=True)
-class Step:
-    """One activity of the case; times in µs UTC, None where no event says so.
-
-    Filled while the timeline is built and not changed afterwards.
-    """
-
-    activity: str
-    start: int | None = None
-    finish: int | None = None
-    finish_event: str | None = None
-    due: int | None = None
-    due_event: str | None = None
-    skipped: str | None = None
-    cancelled: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Say whether the case went on without this activity being done."""
-        return self.finish is None and (self.skipped is not None or self.cancelled is not None)
+_NO_STEP = Step("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,78 +36,131 @@ class Timeline:
     first: ProcessEvent | None
     spoken: Mapping[str, int]
     """By source, the latest time at which it spoke about this case."""
-    later: bool
-    """Whether events from after ``as_of`` were left out."""
+    events: tuple[ProcessEvent, ...] = ()
+    """In order of time."""
+    flags: tuple[Evidence, ...] = ()
+    """What is doubtful about the events, and what was done about it."""
+
+    def step(self, activity: str) -> Step:
+        """Return an activity's step, an empty one where no event speaks of it."""
+        return self.steps.get(activity, _NO_STEP)
+
+    def said(self, activity: str, attribute: str) -> tuple[Attribute, str] | None:
+        """Return the last value that an activity's events give an attribute, with the event."""
+        for event in reversed(self.events):
+            if event.activity == activity and attribute in event.attributes:
+                return event.attributes[attribute], event.event_id
+        return None
+
+
+@dataclass(slots=True)
+class _Draft:
+    steps: dict[str, Step] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    faults: list[tuple[FaultRule, ProcessEvent]] = field(default_factory=list)
+    spoken: dict[str, int] = field(default_factory=dict)
+    answers: list[Evidence] = field(default_factory=list)
 
 
 def build(case: Case, rules: Rules, occurred_at: int, as_of: int) -> Timeline:
     """Return the timeline as known at ``as_of`` to somebody who complained at ``occurred_at``."""
-    unique: dict[str, ProcessEvent] = {}
-    for event in case.events:
-        known = unique.get(event.event_id)
-        if known is None or (known is not event and _rank(event) < _rank(known)):
-            unique[event.event_id] = event
-    seen = [event for event in unique.values() if event.at <= as_of]
-    seen.sort(key=_order)
-    steps: dict[str, Step] = {}
-    attributes: dict[str, Attribute] = {}
-    faults: list[tuple[FaultRule, ProcessEvent]] = []
-    spoken: dict[str, int] = {}
-    for event in seen:
-        rule = rules.activities.get(event.activity)
-        if rule is None:
-            continue
-        spoken[event.source or rule.source] = event.at
-        if event.attributes:
-            attributes.update(event.attributes)
-        step = steps.get(event.activity)
-        if step is None:
-            step = steps[event.activity] = Step(event.activity)
-        _take(step, event, occurred_at)
-        found = rules.faults.get((event.activity, event.transition))
-        if found is not None:
-            name = event.attributes.get("fault")
-            plain = name is None and event.transition is not Transition.FAIL
-            faults.extend((fault, event) for fault in found if plain or name == fault.id)
+    return lay_out(observe(case, rules, as_of), rules, occurred_at)
+
+
+def lay_out(
+    observed: Observed,
+    rules: Rules,
+    occurred_at: int,
+    *,
+    without: Collection[str] = (),
+    part: tuple[str, str] | None = None,
+) -> Timeline:
+    """Return the timeline of what was observed.
+
+    ``without`` leaves events out, by id; ``part`` (type, id) keeps, of what was split, that object's
+    own events.
+    """
+    events = observed.events
+    if without:
+        events = tuple(event for event in events if event.event_id not in without)
+    if part is not None:
+        kind, own = part
+        events = tuple(event for event in events if event.objects.get(kind, own) == own)
+    draft = _Draft()
+    for event in events:
+        _take(draft, event, rules, occurred_at)
+    steps = draft.steps
+    for step in steps.values():
+        if observed.blurs and step.finish_event is not None:
+            step.blur = observed.blurs.get(step.finish_event, 0)
+    flags = (*observed.flags, *draft.answers, *settle(steps, rules))
     return Timeline(
         steps=steps,
-        attributes=attributes,
-        faults=tuple(faults),
-        first=seen[0] if seen else None,
-        spoken=spoken,
-        later=len(seen) < len(unique),
+        attributes=draft.attributes,
+        faults=tuple(draft.faults),
+        first=events[0] if events else None,
+        spoken=draft.spoken,
+        events=events,
+        flags=flags,
     )
 
 
-def _take(step: Step, event: ProcessEvent, occurred_at: int) -> None:
-    transition = event.transition
+def _take(draft: _Draft, event: ProcessEvent, rules: Rules, occurred_at: int) -> None:
+    rule = rules.activities.get(event.activity)
+    if rule is None:
+        return
+    draft.spoken[event.source or rule.source] = event.at
+    step = draft.steps.get(event.activity)
+    if step is None:
+        step = draft.steps[event.activity] = Step(event.activity)
+    transition, attributes = event.transition, event.attributes
+    if attributes:
+        draft.attributes.update(attributes)
+        if (by := attributes.get("answered_by")) is not None:
+            answered = Evidence(event.event_id, event.activity, Finding.ANSWERED, str(by))
+            draft.answers.append(answered)
     if transition is Transition.COMPLETE:
-        step.finish, step.finish_event = event.at, event.event_id
-        step.cancelled = None
+        _complete(step, event, rule, rules)
     elif transition is Transition.SCHEDULE:
         if event.due_at is not None and (step.due is None or event.at <= occurred_at):
             step.due, step.due_event = event.due_at, event.event_id
     elif transition is Transition.START:
         if step.start is None:
             step.start = event.at
-    elif transition is Transition.SKIP:
+    else:
+        _passed(step, event, rule)
+    found = rules.faults.get((event.activity, transition))
+    if found is not None:
+        name = attributes.get("fault")
+        plain = name is None and transition is not Transition.FAIL
+        draft.faults.extend((fault, event) for fault in found if plain or name == fault.id)
+
+
+def _complete(step: Step, event: ProcessEvent, rule: ActivityRule, rules: Rules) -> None:
+    source = event.source or rule.source
+    if rule.receiver is not None:
+        by = event.attributes.get("answered_by")
+        if (source != rule.source or by is not None) and _receives(by, source, rule, rules):
+            # The receiver's word about a hand-over: the giver's own stays beside it.
+            step.receipt, step.receipt_source = (event.at, event.event_id), source
+            return
+    if step.finish is not None and step.finish_event is not None:
+        step.earlier = (*step.earlier, (step.finish, step.finish_event))
+    step.finish, step.finish_event, step.source = event.at, event.event_id, source
+    step.cancelled = None
+
+
+def _receives(by: Attribute, source: str, rule: ActivityRule, rules: Rules) -> bool:
+    """Say whether a hand-over is told by somebody other than the giver."""
+    if by is None and source in rules.sources:
+        by = rules.sources[source].run_by
+    return by != rule.owner
+
+
+def _passed(step: Step, event: ProcessEvent, rule: ActivityRule) -> None:
+    if event.transition is Transition.SKIP:
         step.skipped = event.event_id
-    elif transition is Transition.CANCEL:
+    elif event.transition is Transition.CANCEL:
         step.cancelled = event.event_id
-
-
-def _order(event: ProcessEvent) -> tuple[int, str]:
-    return (event.at, event.event_id)
-
-
-def _rank(event: ProcessEvent) -> tuple[int, int, str, str, int, str, str]:
-    """Order contradicting copies of one event; the first known one counts."""
-    return (
-        event.recorded_at,
-        event.at,
-        event.activity,
-        event.transition.value,
-        event.due_at or 0,
-        event.source or "",
-        repr(sorted(event.attributes.items())),
-    )
+    elif rule.repeats:
+        step.attempts = (*step.attempts, (event.at, event.event_id))

@@ -1,7 +1,7 @@
-"""Trace one complaint: the core's only entry point besides `symptoms.classify`.
+"""Trace one complaint: the core's only entry point besides `symptoms.classify` and `plausible`.
 
-It stands apart as the order in which the parts are asked: timeline, symptoms' supports, causes,
-outcome, recovery, words. Pure: no clock, no I/O; equal inputs give equal bytes.
+It stands apart as the order in which the parts are asked: what was observed, what supports each symptom,
+causes, outcome by expected cost, recovery, words. Pure: no clock, no I/O; equal inputs give equal bytes.
 
 Hazard: a complaint may be asked about a case that began after it. Such a case is not what the
 customer wrote about, and names nobody.
@@ -9,37 +9,46 @@ customer wrote about, and names nobody.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from schemas.vocabulary import CauseKind, Finding, Outcome
+from schemas.vocabulary import Finding, Outcome
+from services.router.tracing import asking
+from services.router.tracing.choice import triaging, waiting
 from services.router.tracing.company import Rules
-from services.router.tracing.explain import explanations, leading
-from services.router.tracing.fusion import Support, mix, supports
-from services.router.tracing.lateness import Lateness, measure
+from services.router.tracing.explain import explanations, question_text
+from services.router.tracing.fusion import Support, largest_remainder
 from services.router.tracing.model import (
     HOUR,
-    PARTS,
+    Bar,
+    Candidate,
     Case,
-    Cause,
     Complaint,
     Decision,
     Evidence,
     Missing,
+    Question,
     Sentence,
-    SymptomScore,
 )
+from services.router.tracing.reasoning import Look, leading, look
 from services.router.tracing.recovery import recover
-from services.router.tracing.timeline import Timeline, build
+from services.router.tracing.timeline import Timeline
 
-_SKEW: Final = HOUR // 6
-"""Clocks of a channel and of a source may differ by this much (ten minutes)."""
-
-ENGINE: Final = "akar-tracing-1"
+ENGINE: Final = "akar-tracing-2"
 """Changes whenever equal inputs may give another decision."""
 
 _GRACE: Final = HOUR // 60
 """A promise that runs out is looked at this long afterwards (a minute)."""
+_AWAITED: Final = 9_000
+"""What is awaited decides nine times of ten (parts)."""
+_MOST_CANDIDATES: Final = 3
+
+
+class _Choice(NamedTuple):
+    outcome: Outcome
+    waiting_until: int | None = None
+    question: Question | None = None
 
 
 def trace(
@@ -48,90 +57,108 @@ def trace(
     """Return why it happened and who can help, as far as was known at ``as_of`` (µs UTC).
 
     ``as_of`` must not lie before the complaint. Events after it are not looked at. Without
-    ``words`` nothing is explained, which takes a fifth less time and gives the same digest: enough
-    to see whether a further event changes anything.
+    ``words`` nothing is explained, which takes half the time and gives the same digest: enough to see
+    whether a further event changes anything.
     """
-    timeline = build(case, rules, complaint.occurred_at, as_of)
-    foreign = timeline.first is not None and timeline.first.at > complaint.occurred_at + _SKEW
-    if foreign:
-        timeline = Timeline({}, {}, (), None, {}, later=True)
-    scores = complaint.symptoms or (SymptomScore(rules.vague, 1.0),)
-    measured: dict[tuple[str, bool], Lateness] = {}
-
-    def ask(promise: str, denied: bool) -> Lateness:  # noqa: FBT001 - a cache key, not an option
-        key = (promise, denied)
-        if key not in measured:
-            rule = rules.promises[promise]
-            measured[key] = measure(rule, case, timeline, rules, as_of, denied=denied)
-        return measured[key]
-
-    found = supports(scores, timeline, rules, complaint.occurred_at, ask)
-    causes = mix(found)
-    named = sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN)
-    outcome, waiting_until = _outcome(found, causes, named, rules)
-    recovery = recover(found, rules, known=timeline.first is not None)
-    lateness = leading(found)
-    missing = lateness.missing if lateness is not None else ()
-    if outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}:
+    now = look(complaint, case, rules, as_of)
+    choice = _choose(complaint, case, rules, as_of, now)
+    named = choice.outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}
+    recovery = recover(now.found, rules, known=now.timeline.first is not None)
+    missing = now.missing
+    if named:
         # What is not known did not stand in the way; only silence may still change the answer.
         missing = tuple(fact for fact in missing if fact.finding is Finding.SILENT)
-    elif timeline.first is None:
-        missing = _nothing_known(found, rules)
+    elif now.timeline.first is None:
+        missing = _nothing_known(now.found, rules)
+    candidates = () if named else _candidates(now, rules)
     explanation: Mapping[str, tuple[Sentence, ...]] = {}
     customer_words: Mapping[str, tuple[str, ...]] = {}
+    question = choice.question
+    bars: tuple[Bar, ...] = ()
     if words:
+        if question is not None:
+            question = question_text(question, rules)
         explanation, customer_words = explanations(
-            rules, found, timeline, causes, missing, recovery=recovery, waiting_until=waiting_until
+            rules,
+            now.found,
+            now.timeline,
+            now.causes,
+            missing,
+            recovery=recovery,
+            waiting_until=choice.waiting_until,
+            flags=now.flags,
+            question=question,
+            candidates=candidates,
         )
+        bars = _bars(now)
     return Decision(
         complaint_id=complaint.complaint_id,
         case_id=case.case_id,
-        process=_process(timeline, rules),
+        process=_process(now.timeline, rules),
         as_of=as_of,
-        outcome=outcome,
-        causes=causes,
+        outcome=choice.outcome,
+        causes=now.causes,
         recovery=recovery,
-        confidence_parts=_confidence(causes, named, scores),
+        confidence_parts=now.confidence,
         symptoms=tuple(sorted(complaint.symptoms, key=lambda s: (-s.probability, s.symptom))),
-        evidence=_evidence(found),
+        evidence=_evidence(now),
         missing=missing,
-        waiting_until=waiting_until,
+        waiting_until=choice.waiting_until,
         explanation=explanation,
         customer_words=customer_words,
         registry_digest=rules.digest,
         engine=ENGINE,
+        question=question,
+        candidates=candidates,
+        timeline=bars,
     )
 
 
-def _outcome(
-    found: tuple[Support, ...], causes: tuple[Cause, ...], named: int, rules: Rules
-) -> tuple[Outcome, int | None]:
-    """Name a cause when enough is known; else wait when time will tell; else let a person decide."""
-    first = causes[0]
-    if named >= rules.policy.assign_parts and first.kind is not CauseKind.UNKNOWN:
-        inside = first.department is None or not rules.departments[first.department].outside
-        return (Outcome.ASSIGNED if inside else Outcome.EXTERNAL), None
+def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> _Choice:
+    """Take the way of least expected cost: name a cause, ask for a fact, wait, or let a person decide."""
+    costs = rules.policy.costs
+    send = asking.sendable(now, rules)
+    if send is not None and not now.missing and not now.claims:
+        # Nothing is open that could be asked for or waited for.
+        if send <= triaging(now.confidence, costs):
+            return _Choice(_naming(now, rules))
+        return _Choice(Outcome.TRIAGE)
+    ways: list[tuple[float, int, _Choice]] = [
+        (triaging(now.confidence, costs), 3, _Choice(Outcome.TRIAGE))
+    ]
+    if send is not None:
+        ways.append((send, 0, _Choice(_naming(now, rules))))
+    until, beyond = _awaited(now.found, as_of)
+    if until is not None and (send is None or beyond > 0):
+        ways.append((waiting(beyond, _AWAITED, costs), 1, _Choice(Outcome.WAITING, until)))
+    if min(way[0] for way in ways) > costs.ask and (until is None or beyond > 0):
+        asked = asking.best(complaint, case, rules, as_of, now)
+        if asked is not None:
+            by = asking.latest(complaint, case, as_of) + asking.PATIENCE
+            by = by if until is None else min(by, until)
+            ways.append((asked.cost, 2, _Choice(Outcome.ASKED, by, asked.question)))
+    return min(ways, key=lambda way: way[:2])[2]
+
+
+def _naming(now: Look, rules: Rules) -> Outcome:
+    first = now.causes[0]
+    inside = first.department is None or not rules.departments[first.department].outside
+    return Outcome.ASSIGNED if inside else Outcome.EXTERNAL
+
+
+def _awaited(found: tuple[Support, ...], as_of: int) -> tuple[int | None, int]:
+    """Return when time itself will tell, and how much longer than promised the customer waits until then."""
     for support in found:
         lateness = support.lateness
         if lateness is None or lateness.late is None or lateness.finished_at is not None:
             continue
         if lateness.late > 0 and lateness.speaks_at is not None:
-            return Outcome.WAITING, lateness.speaks_at
+            return lateness.speaks_at, lateness.speaks_at - as_of
         if lateness.late <= 0 and lateness.due is not None and support.rule.denies:
-            return Outcome.WAITING, lateness.due + _GRACE
+            until = lateness.due + _GRACE
+            return (until, 0) if until > as_of else (None, 0)
         break
-    return Outcome.TRIAGE, None
-
-
-def _confidence(causes: tuple[Cause, ...], named: int, scores: tuple[SymptomScore, ...]) -> int:
-    """How sure the answer is: what is explained, held back when the words themselves are unclear.
-
-    Not calibrated yet; an order, not a probability.
-    """
-    if causes[0].kind is CauseKind.UNKNOWN:
-        return PARTS - causes[0].parts
-    clear = max((score.probability for score in scores), default=0.0)
-    return min(PARTS, round(named * (0.8 + 0.2 * min(1.0, clear))))
+    return None, 0
 
 
 def _process(timeline: Timeline, rules: Rules) -> str | None:
@@ -149,13 +176,66 @@ def _nothing_known(found: tuple[Support, ...], rules: Rules) -> tuple[Missing, .
     return ()
 
 
-def _evidence(found: tuple[Support, ...]) -> tuple[Evidence, ...]:
+def _candidates(now: Look, rules: Rules) -> tuple[Candidate, ...]:
+    """Return whom a person may look at: who shares a stretch that nothing separates, else the priors' word."""
+    weights: dict[str, list[float]] = {}
+    lateness = leading(now.found)
+    joint = [
+        stretch
+        for stretch in (lateness.path if lateness is not None and (lateness.late or 0) > 0 else ())
+        if stretch.charged > 0 or (stretch.unknown > 0 and not stretch.unfinished)
+    ]
+    for stretch in joint:
+        for key in stretch.members:
+            owner = rules.activities[key].owner
+            share = max(stretch.charged, stretch.unknown) / len(stretch.members)
+            weights.setdefault(owner, []).append(share)
+    if not joint:
+        for support in now.found:
+            for department, prior in support.rule.priors.items():
+                if department in rules.departments:
+                    weights.setdefault(department, []).append(support.score.probability * prior)
+    amounts = {key: math.fsum(sorted(found)) for key, found in weights.items()}
+    keys = sorted((key for key in amounts if amounts[key] > 0), key=lambda k: (-amounts[k], k))
+    keys = keys[:_MOST_CANDIDATES]
+    if not keys:
+        return ()
+    parts = largest_remainder([amounts[key] for key in keys])
+    return tuple(Candidate(key, part) for key, part in zip(keys, parts, strict=True) if part > 0)
+
+
+def _bars(now: Look) -> tuple[Bar, ...]:
+    lateness = leading(now.found)
+    if lateness is None:
+        return ()
+    return tuple(
+        Bar(
+            s.members[-1],
+            s.owner,
+            s.begin,
+            s.end,
+            s.allowed_until,
+            s.charged,
+            s.unknown,
+            s.unfinished,
+        )
+        for s in lateness.path
+    )
+
+
+def _evidence(now: Look) -> tuple[Evidence, ...]:
     """Return each piece of evidence once, in the order of the case where there is one."""
     pieces: dict[Evidence, None] = {}
-    for support in found:
+    for support in now.found:
         for piece in support.evidence:
             pieces[piece] = None
         if support.lateness is not None:
             for piece in support.lateness.evidence:
                 pieces[piece] = None
+    if pieces or now.timeline.first is not None:
+        for piece in now.flags:
+            pieces[piece] = None
+    for key in sorted(now.timeline.steps):
+        for _, event in now.timeline.steps[key].attempts:
+            pieces[Evidence(event, key, Finding.ATTEMPT, None)] = None
     return tuple(pieces)

@@ -174,7 +174,8 @@ def test_a_missing_event_leaves_a_stretch_to_nobody(order: Order) -> None:
     decision = order.event("delivered", 190).complain(200)
     assert decision.causes[0].kind is CauseKind.UNKNOWN
     assert ("picked", "warehouse") in {(m.activity, m.department) for m in decision.missing}
-    assert decision.outcome is Outcome.TRIAGE
+    assert decision.outcome is Outcome.ASKED
+    assert {c.department for c in decision.candidates} == {"warehouse", "packing"}
 
 
 def test_when_every_allowance_was_met_the_promise_itself_is_the_cause(shop: Rules) -> None:
@@ -229,7 +230,9 @@ def test_silence_of_a_nightly_source_is_waiting_not_lateness(shop: Rules) -> Non
     order = Order(rules).usual(until="confirmed")
     order.watermarks["wms"] = PLACED + 12 * HOUR
     decision = order.complain(150)
-    assert decision.outcome is Outcome.TRIAGE  # overdue to speak: nothing says when it will
+    assert decision.outcome is Outcome.ASKED  # overdue to speak: nothing says when it will
+    assert decision.question is not None
+    assert decision.question.department == "warehouse"
     assert decision.causes[0].kind is CauseKind.UNKNOWN
     assert Finding.SILENT in {m.finding for m in decision.missing}
     order.watermarks["wms"] = PLACED + 140 * HOUR
@@ -238,15 +241,29 @@ def test_silence_of_a_nightly_source_is_waiting_not_lateness(shop: Rules) -> Non
 
 
 def test_a_silent_source_that_will_speak_is_waited_for(shop: Rules) -> None:
-    """The ledger speaks every week; the refund may have been paid since."""
-    ledger = replace(shop.sources["ledger"], assumed=False, every=7 * 24 * HOUR)
+    """The ledger speaks every two days, and will tomorrow; the refund may have been paid since."""
+    ledger = replace(shop.sources["ledger"], assumed=False, every=48 * HOUR)
+    rules = replace(shop, sources={**shop.sources, "ledger": ledger})
+    order = Order(rules).usual()
+    order.event("refund_requested", 100).event("refund_approved", 110)
+    order.watermarks["ledger"] = PLACED + 180 * HOUR
+    decision = order.complain(210, "refund_overdue")
+    assert decision.outcome is Outcome.WAITING
+    assert decision.waiting_until == PLACED + (180 + 48) * HOUR
+
+
+def test_who_would_have_to_wait_for_long_is_better_asked(shop: Rules) -> None:
+    """The ledger speaks every two weeks: a question to finance costs less than another week."""
+    ledger = replace(shop.sources["ledger"], assumed=False, every=14 * 24 * HOUR)
     rules = replace(shop, sources={**shop.sources, "ledger": ledger})
     order = Order(rules).usual()
     order.event("refund_requested", 100).event("refund_approved", 110)
     order.watermarks["ledger"] = PLACED + 111 * HOUR
     decision = order.complain(210, "refund_overdue")
-    assert decision.outcome is Outcome.WAITING
-    assert decision.waiting_until == PLACED + (111 + 7 * 24) * HOUR
+    assert decision.outcome is Outcome.ASKED
+    assert decision.question is not None
+    assert (decision.question.activity, decision.question.department) == ("refund_paid", "finance")
+    assert decision.waiting_until == PLACED + (210 + 24) * HOUR
 
 
 def test_a_refund_beyond_its_allowance_names_who_holds_it(order: Order) -> None:

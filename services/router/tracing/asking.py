@@ -1,0 +1,172 @@
+"""Would one missing fact decide, and is it worth asking for?
+
+It stands apart because it looks ahead: each fact that could be asked for is given its possible answers,
+and the case is looked at again under each. A question is worth it if what follows the answers costs so
+much less than doing without that its own cost is made up for.
+
+Hazard: an answer is given by somebody who may be named for it. It counts as `trust` says, also here:
+no question is asked whose only useful answer would not be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from schemas.vocabulary import CauseKind, Finding, Transition
+from services.router.tracing.choice import asking, sending, triaging
+from services.router.tracing.company import Rules
+from services.router.tracing.delays import OwnDelay, allowance_of, later
+from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Question
+from services.router.tracing.reasoning import Look, leading, look
+
+PATIENCE: Final = 24 * HOUR
+"""How long an answer is waited for; then a person decides without it."""
+_MOST: Final = 3
+"""Facts that are tried, at most."""
+
+
+class Fact(NamedTuple):
+    """A question and what it may be answered with, each answer as the event that it would be."""
+
+    question: Question
+    answers: tuple[ProcessEvent | None, ...]
+
+
+class Asked(NamedTuple):
+    """The question that is worth most, and its expected cost."""
+
+    question: Question
+    cost: float
+
+
+def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> Asked | None:
+    """Return the question with the least expected cost among those that could decide; None without any."""
+    if now.timeline.first is None or as_of >= latest(complaint, case, as_of) + PATIENCE:
+        return None
+    found: list[tuple[float, str, str, Question]] = []
+    for fact in list(_facts(now, rules, as_of))[:_MOST]:
+        costs: list[float] = []
+        decides = False
+        for event in fact.answers:
+            then = now
+            if event is not None:
+                then = look(complaint, replace(case, events=(*case.events, event)), rules, as_of)
+            send = sendable(then, rules)
+            decides = decides or send is not None
+            without = triaging(then.confidence, rules.policy.costs)
+            costs.append(without if send is None else min(send, without))
+        if decides:
+            question = fact.question
+            cost = asking(costs, rules.policy.costs)
+            found.append((cost, question.activity, question.department, question))
+    if not found:
+        return None
+    cost, _, _, question = min(found, key=lambda each: each[:3])
+    return Asked(_worded(question, rules), cost)
+
+
+def sendable(now: Look, rules: Rules) -> float | None:
+    """Return the expected cost of naming what a look found; None where it may not be named."""
+    if now.causes[0].kind is CauseKind.UNKNOWN or now.named < rules.policy.assign_parts:
+        return None
+    return sending(now.confidence, rules.policy.costs)
+
+
+def latest(complaint: Complaint, case: Case, as_of: int) -> int:
+    """Return when the last thing became known about a case that is known at ``as_of`` (µs UTC)."""
+    known = [
+        event.recorded_at
+        for event in case.events
+        if event.at <= as_of and event.recorded_at <= as_of
+    ]
+    return max([complaint.occurred_at, *known])
+
+
+def _facts(now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
+    answered = {
+        (flag.activity, flag.department) for flag in now.flags if flag.finding is Finding.ANSWERED
+    }
+    for claim in now.claims:
+        if claim.event.transition is not Transition.COMPLETE:
+            continue
+        department = _asked(claim.blamed, rules)
+        activity = claim.event.activity
+        if department is None or (activity, department) in answered or department == claim.sender:
+            continue
+        question = Question(activity, department, "confirm", claim.event.at)
+        yes = _answer(activity, Transition.COMPLETE, claim.event.at, as_of, department)
+        yield Fact(question, (yes, None))
+    lateness = leading(now.found)
+    if lateness is None or (lateness.late or 0) <= 0:
+        return
+    for stretch in lateness.path:
+        for key in stretch.members:
+            step = now.timeline.steps.get(key)
+            if step is not None and step.finish is not None:
+                continue
+            open_ = key == stretch.members[-1] and stretch.unfinished
+            if open_ and stretch.unknown <= 0:
+                continue
+            department = _asked(rules.activities[key].owner, rules)
+            if department is None or (key, department) in answered:
+                continue
+            times = _times(stretch, key, now, rules)
+            if not times:
+                continue
+            answers: list[ProcessEvent | None] = [
+                _answer(key, Transition.COMPLETE, at, as_of, department) for at in times
+            ]
+            if open_:
+                answers = [answers[0], _answer(key, Transition.START, as_of, as_of, department)]
+            yield Fact(Question(key, department, "finished"), tuple(answers))
+
+
+def _times(stretch: OwnDelay, key: str, now: Look, rules: Rules) -> tuple[int, ...]:
+    """Return three times at which a step may have been finished: by plan, at the last, and half-way."""
+    first = last = stretch.begin
+    for member in stretch.members[: stretch.members.index(key) + 1]:
+        allowance = allowance_of(rules.activities[member], now.timeline)
+        if allowance is None:
+            return ()
+        first = later(rules, rules.activities[member].calendar, first, allowance)
+    rest = 0
+    for member in stretch.members[stretch.members.index(key) + 1 :]:
+        allowance = allowance_of(rules.activities[member], now.timeline)
+        if allowance is None:
+            return ()
+        rest += allowance
+    first = min(first, stretch.end)
+    last = max(first, stretch.end - rest)
+    return (first, (first + last) // 2, last)
+
+
+def _answer(
+    activity: str, transition: Transition, at: int, as_of: int, department: str
+) -> ProcessEvent:
+    """Return the event that an answer would be."""
+    return ProcessEvent(
+        event_id=f"?{activity}/{department}",
+        activity=activity,
+        transition=transition,
+        at=at,
+        recorded_at=as_of,
+        attributes={"answered_by": department},
+    )
+
+
+def _asked(owner: str, rules: Rules) -> str | None:
+    """Return who can be asked for what an owner knows; nobody asks the customer who complains."""
+    rule = rules.departments.get(owner)
+    if rule is None or rule.customer:
+        return None
+    return rule.managed_by if rule.outside else rule.id
+
+
+def _worded(question: Question, rules: Rules) -> Question:
+    """Add the words in which the company asks for this activity, if it has some."""
+    if question.fact != "finished":
+        return question
+    words = rules.activities[question.activity].question
+    return replace(question, text=dict(words)) if words else question

@@ -1,0 +1,101 @@
+"""How sure, and what to do about it: tell, ask, wait, or let a person decide.
+
+It stands apart because it weighs costs, not evidence: the same causes lead to another outcome in a
+company where a wrong alert costs more. ``docs/tracing.md`` has the table, which is a test.
+
+Hazard: only ratios of costs count. A company that sets a wrong alert to nothing will alert everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from schemas.vocabulary import CauseKind, Finding
+from services.router.tracing.company import Costs, Rules
+from services.router.tracing.model import HOUR, PARTS, Cause, Evidence, Missing, SymptomScore
+
+DOUBTFUL: Final = frozenset(
+    {
+        Finding.CLOCK_SKEW,
+        Finding.ZONE_ERROR,
+        Finding.DISORDERED,
+        Finding.DISPUTED,
+        Finding.SELF_SERVING,
+        Finding.BACKDATED,
+    }
+)
+"""Findings that make the times of a case less certain."""
+_PER_FLAG: Final = 0.95
+_PER_GAP: Final = 0.95
+_CLAIMED: Final = 0.6
+_DAY: Final = 24 * HOUR
+
+
+def raw_confidence(
+    causes: tuple[Cause, ...],
+    scores: tuple[SymptomScore, ...],
+    flags: Iterable[Evidence],
+    missing: tuple[Missing, ...],
+    claims: int = 0,
+) -> int:
+    """Return a score (parts) that rises with how likely the first cause is right; not yet calibrated.
+
+    The known part, times: how far the first is ahead of the next where that is judged and not measured
+    (at least 0.7), 0.95 for each doubtful time and for each missing fact (at most three of each), and
+    0.8 to 1 for how clear the words are; 0.6 where somebody tells it differently (``claims``) and nobody
+    else has confirmed either. For an unknown first cause, the known part alone.
+    """
+    first = causes[0]
+    known = sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN)
+    if first.kind is CauseKind.UNKNOWN:
+        return known
+    score = known / PARTS
+    others = [
+        cause
+        for cause in causes[1:]
+        if cause.kind is not CauseKind.UNKNOWN and cause.department != first.department
+    ]
+    if others and not (first.hours > 0 and others[0].hours > 0):
+        score *= 1 - 0.3 * others[0].parts / first.parts
+    doubts = len({(f.activity, f.finding) for f in flags if f.finding in DOUBTFUL})
+    score *= _PER_FLAG ** min(3, doubts) * _PER_GAP ** min(3, len(missing))
+    if claims:
+        score *= _CLAIMED
+    clear = max((each.probability for each in scores), default=0.0)
+    return round(PARTS * score * (0.8 + 0.2 * min(1.0, clear)))
+
+
+def calibrated(raw: int, rules: Rules) -> int:
+    """Return the confidence (parts) for a raw score, by the company's calibration, linear between points."""
+    points = rules.calibration
+    if not points:
+        return min(PARTS, max(0, raw))
+    if raw <= points[0][0]:
+        return points[0][1]
+    for (left, low), (right, high) in pairwise(points):
+        if raw <= right:
+            return low + (high - low) * (raw - left) // max(1, right - left)
+    return points[-1][1]
+
+
+def sending(confidence: int, costs: Costs) -> float:
+    """Return the expected cost of naming now: a wrong alert, as often as it would be wrong."""
+    return (1 - confidence / PARTS) * costs.wrong
+
+
+def triaging(confidence: int, costs: Costs) -> float:
+    """Return the expected cost of a person's deciding: their time, and a cause missed where nothing tells."""
+    return costs.triage + (1 - confidence / PARTS) * costs.missed
+
+
+def asking(answers: Iterable[float], costs: Costs) -> float:
+    """Return the expected cost of a question: the asking, and the mean of what follows each answer."""
+    follow = list(answers)
+    return costs.ask + sum(follow) / len(follow)
+
+
+def waiting(beyond: int, confidence: int, costs: Costs) -> float:
+    """Return the expected cost of waiting ``beyond`` µs longer than the customer was promised, and then naming."""
+    return beyond / _DAY * costs.wait_per_day + sending(confidence, costs)

@@ -1,0 +1,178 @@
+"""One look at a case: from what was observed to causes, without deciding what to do about them.
+
+It stands apart because a case is looked at more than once: without the word of somebody who speaks for
+themselves (`trust`), and as it would be if a question were answered (`asking`).
+
+Hazard: everything here must be a function of its arguments; the looks are compared with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from schemas.vocabulary import CauseKind, Finding
+from services.router.tracing import trust
+from services.router.tracing.choice import calibrated, raw_confidence
+from services.router.tracing.company import Rules
+from services.router.tracing.contradictions import contradictions
+from services.router.tracing.delays import horizon
+from services.router.tracing.fusion import Support, mix, supports
+from services.router.tracing.lateness import Lateness, measure
+from services.router.tracing.model import (
+    HOUR,
+    Case,
+    Cause,
+    Complaint,
+    Evidence,
+    Missing,
+    ProcessEvent,
+    SymptomScore,
+)
+from services.router.tracing.observed import Observed, observe
+from services.router.tracing.parts import parts_of
+from services.router.tracing.timeline import Timeline, lay_out
+
+_SKEW = HOUR // 6
+"""Clocks of a channel and of a source may differ by this much (ten minutes)."""
+_NOTHING = Timeline({}, {}, (), None, {})
+
+
+class Claim(NamedTuple):
+    """A completion that its sender alone attests, and who would be named if it held."""
+
+    sender: str
+    event: ProcessEvent
+    blamed: str
+
+
+class Look(NamedTuple):
+    """What one look at a case gives."""
+
+    timeline: Timeline
+    found: tuple[Support, ...]
+    causes: tuple[Cause, ...]
+    named: int
+    """The parts of all causes but *unknown*."""
+    flags: tuple[Evidence, ...]
+    missing: tuple[Missing, ...]
+    confidence: int
+    claims: tuple[Claim, ...] = ()
+
+
+def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
+    """Look at a case as known at ``as_of``; words given afterwards count as `trust` says."""
+    observed = observe(case, rules, as_of)
+    if observed.events and observed.events[0].at > complaint.occurred_at + _SKEW:
+        # The case began after the complaint: it is another one.
+        return _see(complaint, case, Observed((), (), {}), rules, as_of)
+    late = [event for event in observed.events if event.recorded_at > complaint.occurred_at]
+    if not late:
+        return _see(complaint, case, observed, rules, as_of)
+    unsworn = trust.unsworn(observed.events, complaint.occurred_at, rules)
+    if not unsworn:
+        return _see(complaint, case, observed, rules, as_of)
+    return _weighed(complaint, case, observed, rules, as_of, unsworn)
+
+
+def _weighed(
+    complaint: Complaint,
+    case: Case,
+    observed: Observed,
+    rules: Rules,
+    as_of: int,
+    unsworn: trust.Unsworn,
+) -> Look:
+    """Take each sender's late word only as far as it may count."""
+    aside = {event.event_id for events in unsworn.values() for event in events}
+    base = _see(complaint, case, observed, rules, as_of, aside)
+    flags: list[Evidence] = []
+    claims: list[Claim] = []
+    for sender, events in unsworn.items():
+        without = aside - {event.event_id for event in events}
+        seen = _see(complaint, case, observed, rules, as_of, without)
+        believed = trust.believable(base.causes, seen.causes, sender)
+        flags += [trust.flag(event, rules, believed=believed) for event in events]
+        if believed:
+            base, aside = seen, without
+            continue
+        other = trust.blamed(base.causes, seen.causes, sender)
+        if other is not None:
+            claims += [Claim(sender, event, other) for event in events]
+    flags += base.flags
+    confidence = calibrated(
+        raw_confidence(base.causes, _scores(complaint, rules), flags, base.missing, len(claims)),
+        rules,
+    )
+    return base._replace(flags=tuple(flags), claims=tuple(claims), confidence=confidence)
+
+
+def _see(
+    complaint: Complaint,
+    case: Case,
+    observed: Observed,
+    rules: Rules,
+    as_of: int,
+    without: Collection[str] = (),
+) -> Look:
+    timeline = lay_out(observed, rules, complaint.occurred_at, without=without)
+    if timeline.first is None:
+        timeline = _NOTHING
+    parts = parts_of(observed, rules)
+    lines = [timeline]
+    if parts:
+        lines = [
+            lay_out(observed, rules, complaint.occurred_at, without=without, part=part)
+            for part in parts
+        ]
+    measured: dict[tuple[str, bool], Lateness] = {}
+
+    def ask(promise: str, denied: bool) -> Lateness:  # noqa: FBT001 - a cache key, not an option
+        key = (promise, denied)
+        if key not in measured:
+            rule = rules.promises[promise]
+            looks = [measure(rule, case, line, rules, as_of, denied=denied) for line in lines]
+            measured[key] = looks[0] if len(looks) == 1 else _last_part(looks)
+        return measured[key]
+
+    broken = (
+        contradictions(
+            timeline, rules, lambda source: horizon(source, case, timeline, rules, as_of)
+        )
+        if rules.contradictions
+        else ()
+    )
+    scores = _scores(complaint, rules)
+    found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
+    causes = mix(found)
+    lateness = leading(found)
+    missing = lateness.missing if lateness is not None else ()
+    flags = timeline.flags
+    return Look(
+        timeline=timeline,
+        found=found,
+        causes=causes,
+        named=sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN),
+        flags=flags,
+        missing=missing,
+        confidence=calibrated(raw_confidence(causes, scores, flags, missing), rules),
+    )
+
+
+def _last_part(looks: list[Lateness]) -> Lateness:
+    """Return the part that decides: the latest against the promise; ties to the first by id."""
+    return max(looks, key=lambda look: -(2**62) if look.late is None else look.late)
+
+
+def _scores(complaint: Complaint, rules: Rules) -> tuple[SymptomScore, ...]:
+    return complaint.symptoms or (SymptomScore(rules.vague, 1.0),)
+
+
+def leading(found: tuple[Support, ...]) -> Lateness | None:
+    """Return the measured promise of the likeliest symptom that has one."""
+    return next((s.lateness for s in found if s.lateness is not None), None)
+
+
+def told(evidence: tuple[Evidence, ...]) -> bool:
+    """Say whether a person has answered already."""
+    return any(piece.finding is Finding.ANSWERED for piece in evidence)
