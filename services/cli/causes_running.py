@@ -22,6 +22,7 @@ from services.router.tracing.model import (
     Complaint,
     Decision,
     ProcessEvent,
+    Question,
     SymptomScore,
 )
 from services.router.tracing.symptoms import classify
@@ -105,6 +106,37 @@ def settled(case: ProofCase, rules: Rules) -> Decision:
     return trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
 
 
+def answered(case: ProofCase, rules: Rules) -> Decision:
+    """The core's decision once its questions (at most two) are answered truthfully, some hours later."""
+    mine = declared(rules, case.attested)
+    seen = told(case, mine)
+    decision = trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
+    for _ in range(2):
+        if decision.outcome is not Outcome.ASKED or decision.question is None:
+            return decision
+        seen = _with_answer(case, seen, decision.question, mine)
+        decision = trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
+    return decision
+
+
+def _with_answer(case: ProofCase, seen: Told, question: Question, rules: Rules) -> Told:
+    """The owner says when it was done; or that it is in hand and not done."""
+    at = case.facts.get(question.activity)
+    later = seen.as_of + 3 * HOUR
+    source = rules.activities[question.activity].source
+    said = ProcessEvent(
+        event_id=f"answer:{case.key}:{question.activity}:{question.department}",
+        activity=question.activity,
+        transition=Transition.START if at is None else Transition.COMPLETE,
+        at=seen.as_of if at is None else microseconds(at),
+        recorded_at=later - HOUR,
+        source=source,
+        attributes={"answered_by": question.department},
+    )
+    events = (*seen.case.events, said)
+    return Told(seen.complaint, replace(seen.case, events=events), later)
+
+
 def answer(decision: Decision) -> Answer:
     """A decision as it is judged."""
     shares: tuple[tuple[str, float], ...] = ()
@@ -169,12 +201,18 @@ def last_event(case: ProofCase) -> Answer:
     return Answer(((owner, 1.0),), 1.0, Outcome.ASSIGNED.value)
 
 
+def judged(case: ProofCase, said: Answer) -> Judged:
+    """An answer beside the truth."""
+    lost = case.deciding_event_lost
+    return Judged(case.company, case.kind, case.key, case.truth, said, lost)
+
+
 def judge(
     cases: Iterable[ProofCase], say: Callable[[ProofCase], Answer], advance: Callable[[], None]
 ) -> list[Judged]:
     """Put every case to somebody."""
     found = []
     for case in cases:
-        found.append(Judged(case.company, case.kind, case.key, case.truth, say(case)))
+        found.append(judged(case, say(case)))
         advance()
     return found

@@ -42,6 +42,13 @@ class Judged:
     key: str
     truth: Truth
     answer: Answer
+    lost: bool = False
+    """The event that decides was not known: then nobody could tell, and naming nobody is honest."""
+
+    @property
+    def right_for_known(self) -> bool:
+        """Whether it is right if naming nobody is forgiven where the deciding event is lost."""
+        return self.right or (self.lost and not self.answer.named)
 
     @property
     def right(self) -> bool:
@@ -85,6 +92,8 @@ def figures(judged: Sequence[Judged]) -> dict[str, Any]:
     return {
         "cases": len(judged),
         "top1": _rate(judged, lambda one: one.right),
+        "top1_known": _rate(judged, lambda one: one.right_for_known),
+        "deciding_event_lost": _rate(judged, lambda one: one.lost),
         "top2": _rate(judged, lambda one: one.second),
         "top1_nameable": _rate(nameable, lambda one: one.right),
         "abstained_rightly": _rate(silent, lambda one: not one.answer.named),

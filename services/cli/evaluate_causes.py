@@ -34,7 +34,15 @@ GOALS: Final = {
 """What has to hold for each run: at least `top1`, at most the others."""
 AT_MOST: Final = frozenset({"wrong_department_rate", "ece", "share_error"})
 SHARE: Final = 0.2
-_COLUMNS: Final = ("top1", "top2", "share_error", "wrong_department_rate", "coverage", "ece")
+_COLUMNS: Final = (
+    "top1",
+    "top1_known",
+    "top2",
+    "share_error",
+    "wrong_department_rate",
+    "coverage",
+    "ece",
+)
 
 
 def run(
@@ -134,20 +142,23 @@ def _judge(
 ) -> dict[str, Any]:
     core: list[Judged] = []
     later: list[Judged] = []
+    answered: list[Judged] = []
     text: list[Judged] = []
     last: list[Judged] = []
     missed: list[dict[str, Any]] = []
     for name, mine in rules.items():
         for case in generate(name, orders=orders, seed=seed, missing=missing, late=late):
             decision = running.decide(case, mine)
-            one = Judged(name, case.kind, case.key, case.truth, running.answer(decision))
+            one = running.judged(case, running.answer(decision))
             core.append(one)
             advance()
             settled = running.answer(running.settled(case, mine)) if late else one.answer
-            later.append(Judged(name, case.kind, case.key, case.truth, settled))
-            text.append(Judged(name, case.kind, case.key, case.truth, texts[name](case)))
+            later.append(running.judged(case, settled))
+            told = running.answered(case, mine) if decision.question is not None else decision
+            answered.append(running.judged(case, running.answer(told)))
+            text.append(running.judged(case, texts[name](case)))
             advance()
-            last.append(Judged(name, case.kind, case.key, case.truth, running.last_event(case)))
+            last.append(running.judged(case, running.last_event(case)))
             advance()
             if not one.right and len(missed) < misses:
                 missed.append(_miss(one, case.text, decision.symptoms[:2]))
@@ -155,6 +166,7 @@ def _judge(
         "missing": missing,
         "late": late,
         "akar": figures(core),
+        "answered": figures(answered),
         "text_only": figures(text),
         "last_event": figures(last),
         "kinds": by_kind(core),
@@ -220,6 +232,7 @@ def _show(found: dict[str, Any], plot: Path | None) -> None:
         table = Table("", *[_right(column.replace("_", " ")) for column in _COLUMNS], box=None)
         for who, title in (
             ("akar", "Akar"),
+            ("answered", "Akar, questions answered"),
             ("settled", "Akar, once all has arrived"),
             ("text_only", "text only"),
             ("last_event", "blame the last event"),

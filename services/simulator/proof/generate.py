@@ -98,8 +98,34 @@ def _case(firm: Firm, case: Lived, seed: int, *, missing: float, late: float) ->
         attested=_attested(plan),
         settled_at=telling.at(asked) + timedelta(days=SETTLED_DAYS),
         truth=Truth(_shares(case, plan, written), plan.expect),
+        needs=_needs(case, asked) if plan.expect is Expect.NAME else frozenset(),
         facts={name: telling.at(hours) for name, hours in case.finished.items() if hours < asked},
     )
+
+
+def _needs(case: Lived, asked: float) -> frozenset[tuple[str, str]]:
+    """What must be known to tell the cause: the faults, the facts that differ, both ends of what was late, and the promise."""
+    plan, steps = case.plan, case.line.steps
+    order = [step.activity for step in steps]
+    needs = {(note.activity, note.transition) for note in plan.notes}
+    needs |= {(activity, "complete") for activity in plan.attributes}
+    slow = {*plan.late, *plan.extra}
+    if plan.stops is not None and not plan.notes:
+        slow.add(plan.stops)
+    for activity in slow:
+        needs.add((activity, "complete"))
+        if activity in order:
+            needs.add((order[order.index(activity) - 1], "complete"))
+        else:
+            needs.add((order[0], "complete"))
+    if slow or plan.promise is not None:
+        needs.add((case.line.begins, "complete"))
+        needs |= {(one.activity, "schedule") for one in case.happened if one.due is not None}
+    if plan.words.endswith(("NOT_RECEIVED", "NOT_THERE")) and not plan.notes:
+        needs.add((case.line.promised, "complete"))
+    happened = {(one.activity, one.transition) for one in case.happened if one.at < asked}
+    told = {(activity, "complete") for activity in plan.untold | plan.belated}
+    return frozenset((needs & happened) - told)
 
 
 def _attested(plan: Plan) -> dict[str, float | None]:

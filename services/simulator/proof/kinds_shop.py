@@ -207,13 +207,13 @@ def wrong_zone(draw: random.Random) -> Plan:
 
 
 def entered_by_hand(_draw: random.Random) -> Plan:
-    """After the complaint the hand-over is entered anew, as if it had been in time."""
+    """After the complaint the courier enters a delivery, as if it had been in time; the customer has nothing."""
     return Plan(
         "order",
         "LATE",
-        stops="handed_over",
-        by_hand="handed_over",
-        shares={"packing": 1.0},
+        stops="delivered",
+        by_hand="delivered",
+        shares={"courier": 1.0},
         expect=Expect.ASK,
     )
 

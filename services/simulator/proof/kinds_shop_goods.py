@@ -78,7 +78,7 @@ def invoiced_not_as_ordered(draw: random.Random) -> Plan:
         "invoice_issued",
         attributes={
             "order_placed": {"amount": amount},
-            "invoice_issued": {"amount": amount + draw.choice((15, 25, 49)) * 1000},
+            "invoice_issued": {"invoiced_amount": amount + draw.choice((15, 25, 49)) * 1000},
         },
         shares={"finance": 1.0},
     )

@@ -66,5 +66,15 @@ class ProofCase:
     settled_at: datetime
     """When all that is late has arrived."""
     truth: Truth
+    needs: frozenset[tuple[str, str]] = frozenset()
+    """(activity, transition) of the events without which nobody could tell the cause."""
     facts: Mapping[str, datetime] = field(default_factory=dict)
     """Activity -> when it was really finished: what its owner would answer if asked."""
+
+    @property
+    def deciding_event_lost(self) -> bool:
+        """Whether an event that decides is not known by the time of the question."""
+        known = {
+            (one.activity, one.transition) for one in self.told if one.known_at <= self.asked_at
+        }
+        return not self.needs <= known
