@@ -18,7 +18,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from services.chassis.provision import provision
 from services.chassis.settings import KafkaSettings
+from services.router.checkpoint.checkpointer import LONGEST_COMMIT_SECONDS
+from services.router.checkpoint.fatal import EXIT_FAILED
 from services.router.checkpoint.faults import POINTS
+from tests.support.broker import start_test_broker
 
 KEYS = 200
 PARTITIONS = 4
@@ -219,3 +222,32 @@ def test_a_clean_stop_commits_what_is_done(fleet: Fleet) -> None:
     fleet.feed(100)
     fleet.start("w0")
     fleet.settle()
+
+
+@pytest.mark.timeout(120)
+def test_a_transaction_that_does_not_end_ends_the_worker(tmp_path: Path) -> None:
+    """With a broker that is there and answers nothing, a worker gives up after seconds and says why; later nothing is missing."""
+    with start_test_broker() as stopped:
+        fleet = Fleet(stopped.bootstrap, "", tmp_path)
+        pid = stopped.kafka.pid
+        assert pid is not None
+        try:
+            fleet.feed(30_000)
+            process = fleet.start("w0")
+            ends = time.monotonic() + 40
+            while not fleet.outputs():
+                assert time.monotonic() < ends, fleet.logs()
+                time.sleep(0.1)
+            os.kill(pid, signal.SIGSTOP)
+            began = time.monotonic()
+            code = process.wait(LONGEST_COMMIT_SECONDS + 15)
+            took = time.monotonic() - began
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        try:
+            assert code == EXIT_FAILED
+            assert took >= LONGEST_COMMIT_SECONDS / 2
+            assert "a transaction did not end" in fleet.logs()
+            fleet.settle()
+        finally:
+            fleet.stop()
