@@ -118,6 +118,13 @@ class PartitionReader:
         batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=self._max_records)
         return [self._received(record) for records in batches.values() for record in records]
 
+    def include(self, topics: Iterable[str]) -> None:
+        """Read these topics as well, from where `start` says or their beginning, once they exist."""
+        wanted = sorted({*self._topics, *topics})
+        if wanted != self._topics:
+            self._topics = wanted
+            self._refresh_at = 0.0
+
     def batches(self, timeout: float) -> Iterator[list[Received]]:
         """`poll` for ever; empty lists too, so that the caller can look at its own clock."""
         while True:

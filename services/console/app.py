@@ -28,6 +28,7 @@ from services.console.feed import Feed
 from services.console.problems import problem
 from services.console.settings import ConsoleSettings
 from services.console.story import Labels
+from services.registry.watch import FolderWatch
 
 log = get_logger(__name__)
 
@@ -108,7 +109,11 @@ class Console:
         with self._engine.begin() as connection:
             readmodel.prepare(connection)
         timer: Clock = clock or SystemClock()
-        self._feed = Feed(kafka, company.inboxes(), self._engine, clock=timer)
+        self._labels = labels_of(company, "en")
+        self._watch = FolderWatch(akar.registry)
+        self._feed = Feed(
+            kafka, company.inboxes(), self._engine, clock=timer, changed=self._company_changed
+        )
         self._probe = BrokerProbe(kafka, self._feed.topics, name="console")
         self.health = Health(
             live={"feed": self._feed.heartbeat.check},
@@ -116,7 +121,7 @@ class Console:
         )
         inner = application(
             self._engine,
-            labels_of(company, "en"),
+            self._labels,
             languages=("en", *company.company.write_in),
             zone=ZoneInfo(str(company.company.timezone)),
             keys=keys,
@@ -148,6 +153,17 @@ class Console:
         self._probe.stop()
         if self._failure is not None:
             raise self._failure
+
+    def _company_changed(self) -> tuple[str, ...] | None:
+        """Follow the folder: new names are shown at once, old ones stay for what they were said of."""
+        company = self._watch.look()
+        if company is None:
+            return None
+        new = labels_of(company, "en")
+        self._labels.departments.update(new.departments)
+        self._labels.activities.update(new.activities)
+        self._labels.symptoms.update(new.symptoms)
+        return company.inboxes()
 
     def _run_feed(self, server: uvicorn.Server) -> None:
         try:

@@ -8,7 +8,7 @@ one that puts records of that topic aside.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Engine
@@ -106,11 +106,19 @@ class Feed:
         departments: Whose inboxes there are.
         engine: The read model's database.
         clock: Time for lag and dead letters.
+        changed: Asked again and again; names the departments when the company has changed, else None.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, departments: Sequence[str], engine: Engine, *, clock: Clock
+        self,
+        kafka: KafkaSettings,
+        departments: Sequence[str],
+        engine: Engine,
+        *,
+        clock: Clock,
+        changed: Callable[[], Sequence[str] | None] = lambda: None,
     ) -> None:
+        self._changed = changed
         self._kafka = kafka
         self._topics = topics_of(departments)
         self._engine = engine
@@ -142,6 +150,9 @@ class Feed:
         try:
             while not self._stop.is_set():
                 self.heartbeat.beat()
+                if (departments := self._changed()) is not None:
+                    self._topics |= topics_of(departments)
+                    reader.include(self._topics)
                 try:
                     records = reader.poll(0.5)
                     if records:

@@ -62,11 +62,14 @@ _TIMED: Final = frozenset({"on_time", "late", "overdue", "promise_missed"})
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the company calls things; a thing without a name goes by its id."""
+    """What the company calls things; a thing without a name goes by its id.
 
-    departments: Mapping[str, str]
-    activities: Mapping[str, str]
-    symptoms: Mapping[str, str]
+    New names are put in while the console runs, when the company's folder changes.
+    """
+
+    departments: dict[str, str]
+    activities: dict[str, str]
+    symptoms: dict[str, str]
 
     def department(self, id_: str) -> str:
         """A department's name, or what stands for a cause that is none."""

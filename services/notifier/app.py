@@ -42,6 +42,7 @@ from services.notifier.relay import Relay
 from services.notifier.replay import catch_up
 from services.notifier.settings import NotifierSettings
 from services.notifier.sole import Sole
+from services.registry.watch import FolderWatch
 
 T = TypeVar("T")
 OUTBOX = "notifier.outbox"
@@ -70,6 +71,7 @@ class Notifier:
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
         company = registry.load(akar.registry)
+        self._watch = FolderWatch(akar.registry)
         self._inbox_topics = [
             DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()
         ]
@@ -219,6 +221,11 @@ class Notifier:
         )
         while not self._stop.is_set():
             self._reading.beat()
+            if (company := self._watch.look()) is not None:
+                log.info("the company was read again", inboxes=len(company.inboxes()))
+                reader.include(
+                    DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()
+                )
             try:
                 records = reader.poll(0.5)
             except BrokerUnavailable as error:

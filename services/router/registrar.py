@@ -30,6 +30,7 @@ from services.chassis.provision import provision
 from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
 from services.registry import Company, Files, RegistryError, contents, load_files
+from services.registry.watch import Signature, signature
 from services.router.library import activated, read_all
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,6 @@ SOURCE: Final = "/akar/registrar"
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the folder.  It is taken up when two looks in a row find the same."""
 READ_SECONDS: Final = 20.0
-
-Signature = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +224,3 @@ class Registrar:
                 return
         self._registry.publish(edition)
         self._registry.activate(digest, edition.company.inboxes(), reason="folder")
-
-
-def signature(folder: Path) -> Signature:
-    """What changes when a file of the folder does: names, times, sizes."""
-    found = []
-    for path in sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")]):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        found.append((path.relative_to(folder).as_posix(), status.st_mtime_ns, status.st_size))
-    return tuple(found)
