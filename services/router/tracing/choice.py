@@ -27,8 +27,7 @@ DOUBTFUL: Final = frozenset(
     }
 )
 """Findings that make the times of a case less certain."""
-_PER_FLAG: Final = 0.95
-_PER_GAP: Final = 0.95
+_PER_DOUBT: Final = 0.97
 _CLAIMED: Final = 0.6
 _DAY: Final = 24 * HOUR
 
@@ -38,33 +37,37 @@ def raw_confidence(
     scores: tuple[SymptomScore, ...],
     flags: Iterable[Evidence],
     missing: tuple[Missing, ...],
+    *,
+    unfinished: bool = False,
     claims: int = 0,
 ) -> int:
     """Return a score (parts) that rises with how likely the first cause is right; not yet calibrated.
 
-    The known part, times: how far the first is ahead of the next where that is judged and not measured
-    (at least 0.7), 0.95 for each doubtful time and for each missing fact (at most three of each), and
-    0.8 to 1 for how clear the words are; 0.6 where somebody tells it differently (``claims``) and nobody
-    else has confirmed either. For an unknown first cause, the known part alone.
+    For an unknown first cause, the known part. Otherwise 1 less half of what is unknown, times: how far
+    the first is ahead of the next where that is judged and not measured (at least 0.8), 0.97 for each
+    doubtful time and each missing fact (at most three of each), 0.97 where the first rests on nothing
+    having happened (``unfinished``: an event may be lost), 0.9 to 1 for how clear the words are, and
+    0.6 where somebody tells it differently (``claims``) and nobody else has confirmed either.
     """
     first = causes[0]
-    known = sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN)
+    unknown = sum(cause.parts for cause in causes if cause.kind is CauseKind.UNKNOWN)
     if first.kind is CauseKind.UNKNOWN:
-        return known
-    score = known / PARTS
+        return PARTS - unknown
+    score = 1 - unknown / (2 * PARTS)
     others = [
         cause
         for cause in causes[1:]
         if cause.kind is not CauseKind.UNKNOWN and cause.department != first.department
     ]
     if others and not (first.hours > 0 and others[0].hours > 0):
-        score *= 1 - 0.3 * others[0].parts / first.parts
+        score *= 1 - 0.2 * others[0].parts / first.parts
     doubts = len({(f.activity, f.finding) for f in flags if f.finding in DOUBTFUL})
-    score *= _PER_FLAG ** min(3, doubts) * _PER_GAP ** min(3, len(missing))
+    less = min(3, doubts) + min(3, len(missing)) * (2 if unfinished else 1) + unfinished
+    score *= _PER_DOUBT**less
     if claims:
         score *= _CLAIMED
     clear = max((each.probability for each in scores), default=0.0)
-    return round(PARTS * score * (0.8 + 0.2 * min(1.0, clear)))
+    return round(PARTS * score * (0.9 + 0.1 * min(1.0, clear)))
 
 
 def calibrated(raw: int, rules: Rules) -> int:

@@ -158,15 +158,18 @@ def _promised(way: Way) -> tuple[int | None, str | None]:
     if way.promise.start is None:
         return None, None
     begin = way.timeline.steps.get(way.promise.start)
-    if begin is None or begin.finish is None:
+    at, event = (None, None) if begin is None else (begin.finish, begin.finish_event)
+    if at is None:
+        # Not recorded, but it came before all that follows it: the promise ran out then at the latest.
+        at = way.earliest()
+    if at is None:
         return None, None
     within = chosen(way.promise.withins, way.timeline.attributes)
     if within is None:
         within = way.promise.within
     if within is None:
         return None, None
-    due = later(way.rules, way.promise.calendar, begin.finish, within)
-    return due, begin.finish_event
+    return later(way.rules, way.promise.calendar, at, within), event
 
 
 def _speaks_at(silent: set[str], clock: Clock) -> int | None:

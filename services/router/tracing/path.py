@@ -30,6 +30,15 @@ class Way:
         step = self.timeline.steps.get(activity)
         return None if step is None else step.finish
 
+    def earliest(self) -> int | None:
+        """Return when the first thing on the way is known to have been done, that has something before it."""
+        known = [
+            at
+            for key in self.promise.chain
+            if self.rules.activities[key].after and (at := self.finish(key)) is not None
+        ]
+        return min(known, default=None)
+
     def before(self, activity: str) -> list[str]:
         """Return what precedes an activity in this case: what was passed over is looked through."""
         known = self._known.get(activity)

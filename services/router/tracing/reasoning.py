@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from schemas.vocabulary import CauseKind, Finding
+from schemas.vocabulary import CauseKind
 from services.router.tracing import trust
 from services.router.tracing.choice import calibrated, raw_confidence
 from services.router.tracing.company import Rules
@@ -101,7 +101,14 @@ def _weighed(
             claims += [Claim(sender, event, other) for event in events]
     flags += base.flags
     confidence = calibrated(
-        raw_confidence(base.causes, _scores(complaint, rules), flags, base.missing, len(claims)),
+        raw_confidence(
+            base.causes,
+            _scores(complaint, rules),
+            flags,
+            base.missing,
+            unfinished=_unfinished(base.causes, leading(base.found)),
+            claims=len(claims),
+        ),
         rules,
     )
     return base._replace(flags=tuple(flags), claims=tuple(claims), confidence=confidence)
@@ -155,7 +162,22 @@ def _see(
         named=sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN),
         flags=flags,
         missing=missing,
-        confidence=calibrated(raw_confidence(causes, scores, flags, missing), rules),
+        confidence=calibrated(
+            raw_confidence(
+                causes, scores, flags, missing, unfinished=_unfinished(causes, lateness)
+            ),
+            rules,
+        ),
+    )
+
+
+def _unfinished(causes: tuple[Cause, ...], lateness: Lateness | None) -> bool:
+    """Say whether the first cause is charged for something that has not happened, as far as is known."""
+    if lateness is None or causes[0].hours <= 0:
+        return False
+    return any(
+        stretch.unfinished and stretch.members[-1] == causes[0].activity
+        for stretch in lateness.path
     )
 
 
@@ -171,8 +193,3 @@ def _scores(complaint: Complaint, rules: Rules) -> tuple[SymptomScore, ...]:
 def leading(found: tuple[Support, ...]) -> Lateness | None:
     """Return the measured promise of the likeliest symptom that has one."""
     return next((s.lateness for s in found if s.lateness is not None), None)
-
-
-def told(evidence: tuple[Evidence, ...]) -> bool:
-    """Say whether a person has answered already."""
-    return any(piece.finding is Finding.ANSWERED for piece in evidence)
