@@ -75,7 +75,7 @@ TRAPS: Final[dict[str, str]] = {
     "P11": "a commit waits without end for a broker that was killed",
     "P12": "buffers outlive the generation that filled them",
     "P13": "a batch waits in an agent's channel while the generation ends",
-    "P14": "a record handled in the transaction that wrote it is handled again when it is read",
+    "P14": "a record that was handled in the transaction that wrote it is handled again when it is read",
     "P15": "rows on the disk belong to another changelog, or to one that has been compacted meanwhile",
     "P16": "a changelog ends in markers, so that its end is never reached by counting records",
     "P17": "writers disagree which partition a key belongs to",
@@ -238,7 +238,7 @@ FENCES: Final[tuple[Fence, ...]] = (
     Fence(
         "handled once",
         ("P14",),
-        "a header tells the reader that a record was handled by its writer",
+        "what is handled in the step that makes it is not written; what an earlier release wrote all the same is marked",
         "stages.base:Stage.handle",
     ),
     Fence(
