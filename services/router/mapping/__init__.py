@@ -1,0 +1,50 @@
+"""Wire <-> core: the only package that knows both.
+
+Contracts carry aware times and shares of one; the cores carry microseconds and parts of ten thousand.  Each pair of functions
+is each other's inverse for what it carries, which the tests check.
+"""
+
+from services.router.mapping.complaints import (
+    complaint_from_life,
+    complaint_from_request,
+    life_from_complaint,
+    trace_request,
+)
+from services.router.mapping.decisions import (
+    decision_fields,
+    findings,
+    trace_answer,
+    traced,
+    wire_decision,
+)
+from services.router.mapping.events import (
+    event_from_row,
+    event_row,
+    process_event,
+    recorded_at,
+    same_event,
+)
+from services.router.mapping.lives import life_from_row, life_row
+from services.router.mapping.messages import opened, status, withdrawn
+
+__all__ = [
+    "complaint_from_life",
+    "complaint_from_request",
+    "decision_fields",
+    "event_from_row",
+    "event_row",
+    "findings",
+    "life_from_complaint",
+    "life_from_row",
+    "life_row",
+    "opened",
+    "process_event",
+    "recorded_at",
+    "same_event",
+    "status",
+    "trace_answer",
+    "trace_request",
+    "traced",
+    "wire_decision",
+    "withdrawn",
+]

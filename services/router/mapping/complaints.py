@@ -1,0 +1,73 @@
+"""Complaints: the contract, the first state of a life, and the question to the evidence stage."""
+
+from __future__ import annotations
+
+from schemas.complaint import ComplaintReceivedV1
+from schemas.tracing import SymptomScore, TraceRequestedV1
+from schemas.vocabulary import ComplaintState
+from services.chassis.clock import from_microseconds, microseconds
+from services.router.lifecycle.model import Life
+from services.router.tracing import model
+
+
+def life_from_complaint(
+    data: ComplaintReceivedV1, symptoms: tuple[model.SymptomScore, ...], language: str | None
+) -> Life:
+    """The first state of a complaint."""
+    received = microseconds(data.received_at)
+    return Life(
+        complaint_id=data.complaint_id,
+        channel=data.channel,
+        body_digest=data.body_digest,
+        # A complaint cannot be from the future: a channel's clock may be ahead, the receipt is ours.
+        occurred_at=min(microseconds(data.occurred_at), received),
+        received_at=received,
+        case_id=data.case_id,
+        language=language,
+        symptoms=tuple((score.symptom, score.probability) for score in symptoms),
+        state=ComplaintState.RECEIVED,
+        since=received,
+    )
+
+
+def complaint_from_life(life: Life) -> model.Complaint:
+    """What the tracing core sees of a complaint."""
+    return model.Complaint(
+        life.complaint_id,
+        life.occurred_at,
+        life.language or "",
+        tuple(model.SymptomScore(symptom, probability) for symptom, probability in life.symptoms),
+    )
+
+
+def trace_request(life: Life, *, as_of: int, reason: str) -> TraceRequestedV1:
+    """Lifecycle's question."""
+    if life.case_id is None:
+        raise ValueError("a complaint without a case has nothing to ask the evidence stage")
+    return TraceRequestedV1(
+        complaint_id=life.complaint_id,
+        case_id=life.case_id,
+        sequence=life.sequence,
+        occurred_at=from_microseconds(life.occurred_at),
+        as_of=from_microseconds(as_of),
+        language=life.language,
+        symptoms=wire_symptoms(complaint_from_life(life).symptoms),
+        reason=reason,
+    )
+
+
+def complaint_from_request(data: TraceRequestedV1) -> model.Complaint:
+    """What the tracing core sees of a complaint, from the question."""
+    return model.Complaint(
+        data.complaint_id,
+        microseconds(data.occurred_at),
+        data.language or "",
+        tuple(model.SymptomScore(each.symptom, each.probability) for each in data.symptoms),
+    )
+
+
+def wire_symptoms(scores: tuple[model.SymptomScore, ...]) -> tuple[SymptomScore, ...]:
+    """The contract's form of symptom scores."""
+    return tuple(
+        SymptomScore(symptom=each.symptom, probability=each.probability) for each in scores
+    )
