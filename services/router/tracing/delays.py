@@ -137,19 +137,13 @@ class Clock:
             step = self.timeline.steps.get(group[-1])
             members = (*held, *group)
             if begin is None:
-                # The origin: it starts the clock, nothing precedes it.
+                # The origin starts the clock, or the first that is recorded: nobody is charged for before.
                 begin = self.way.finish(group[-1])
-                if begin is not None and len(group) == 1:
+                if begin is not None:
                     continue
-                begin = (
-                    begin
-                    if begin is not None
-                    else self.timeline.first.at
-                    if self.timeline.first is not None
-                    else None
-                )
-                if begin is None:
+                if self.timeline.first is None:
                     return []
+                begin = self.timeline.first.at
             unfinished = step is None or step.finish is None
             end = self._end(group[-1], step, begin)
             due, granted = step.due if step is not None else None, self._granted(members, begin)

@@ -41,7 +41,8 @@ class Lateness(NamedTuple):
     foreseen: bool
     """The promise has not run out, but can no longer be kept by plan: ``late`` is by how much."""
     unheard: bool = False
-    """The promised activity's source is silent since it was due: only the customer says it is missed."""
+    """Whether the promise itself was too short cannot be told: its activity's source is silent since it was
+    due, or the beginning is not recorded."""
 
     @property
     def charged(self) -> int:
@@ -95,12 +96,18 @@ def measure(
         for stretch in path
         if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
     }
-    unheard = False
+    # The beginning is not recorded: what was lost before the first event cannot be told from a short promise.
+    unheard = (
+        due_event is not None
+        and late is not None
+        and late > 0
+        and way.finish(promise.chain[0]) is None
+    )
     if late is not None and late > 0 and finished_at is None and not foreseen:
         # Nobody has spoken for the promised activity since it was due: it may have been done.
         source = rules.activities[promise.activity].source
-        unheard = clock.horizon(source) <= (due or 0)
-        if unheard:
+        if clock.horizon(source) <= (due or 0):
+            unheard = True
             silent.add(source)
     return Lateness(
         promise=promise,
@@ -203,6 +210,10 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
                     found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
             elif key == stretch.members[-1] and stretch.unfinished and stretch.unknown > 0:
                 found.append(Missing(key, rule.owner, rule.source, Finding.SILENT))
+    origin = way.promise.chain[0]
+    if path and way.finish(origin) is None and path[0].members[0] != origin:
+        rule = way.rules.activities[origin]
+        found.insert(0, Missing(origin, rule.owner, rule.source, Finding.MISSING))
     if due is None:
         key = way.promise.start or way.promise.activity
         rule = way.rules.activities[key]
