@@ -25,7 +25,7 @@ from services.router.checkpoint import checkpointer, transactions
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
 from services.router.checkpoint.restore import Restorer
-from services.router.checkpoint.transactions import Output
+from services.router.checkpoint.transactions import Output, TransactionalProducer
 from services.router.settings import RouterSettings
 from tests.support.removals import without
 
@@ -75,6 +75,17 @@ def asks(folder: Path) -> Any:
     return positions
 
 
+def produced_and_sent() -> Any:
+    """`TransactionalProducer._produce` that waits until the broker has the records: librdkafka sends when it likes."""
+    real = TransactionalProducer._produce
+
+    def produce(self: TransactionalProducer, work: Any) -> None:
+        real(self, work)
+        assert self._producer.flush(30) == 0
+
+    return produce
+
+
 async def main(folder: Path) -> None:
     """Work until SIGTERM."""
     kafka, settings = KafkaSettings(), RouterSettings()
@@ -99,6 +110,8 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
         without(environment.get("AKAR_TEST_WITHOUT") or None),
         patch.object(transactions, "fault_point", stop_at(point, folder)),
         patch.object(Restorer, "positions", asks(folder)),
+        # Whoever ends inside a transaction leaves its records on the broker.
+        patch.object(TransactionalProducer, "_produce", produced_and_sent()),
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
         patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", 60.0),
         patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
