@@ -45,7 +45,7 @@ def run(*, registry: str | None, data_dir: Path | None, as_json: bool) -> None:
         _python,
         _java,
         _jars,
-        lambda: _company(registry),
+        lambda: _company(registry, folder),
         lambda: _disk(folder),
         lambda: _folder(folder),
         lambda: _pipeline(folder),
@@ -109,14 +109,38 @@ def _jars() -> list[Finding]:
     ]
 
 
-def _company(registry: str | None) -> list[Finding]:
+def _company(registry: str | None, folder: Folder) -> list[Finding]:
+    running = folder.running()
     try:
-        path = folder_of(registry)
+        path = folder_of(registry or (running.registry if running is not None else None))
         company = load_company(path)
     except AkarError as error:
-        return [Finding("company", "fail", error.detail, "Run akar registry check.")]
+        remedy = "Run akar registry check."
+        if running is not None:
+            remedy += " The running pipeline goes on with the company that was active before."
+        return [Finding("company", "fail", error.detail, remedy)]
+    detail = f"{company.company.name}, {path}, digest {company.digest[:12]}"
     return [
-        Finding("company", "ok", f"{company.company.name}, {path}, digest {company.digest[:12]}")
+        Finding("company", "ok", detail),
+        *(_active(company.digest, path, folder) if running is not None else ()),
+    ]
+
+
+def _active(digest: str, path: Path, folder: Folder) -> list[Finding]:
+    """Whether the running pipeline decides by what the folder says."""
+    from services.cli.company_stream import cluster, past
+
+    active = set(past(cluster(folder.root)).active.values())
+    if active == {digest}:
+        return [Finding("active company", "ok", f"{digest[:12]} in every partition")]
+    shown = ", ".join(sorted(one[:12] for one in active)) or "what the workers started with"
+    return [
+        Finding(
+            "active company",
+            "warn",
+            f"decisions are made with {shown}, the folder says {digest[:12]}",
+            f"A change is taken up within seconds; else: akar registry activate {path}",
+        )
     ]
 
 

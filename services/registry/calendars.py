@@ -77,8 +77,11 @@ class Period(_Table):
     """Other hours for some weeks, such as Ramadan: they replace the week's on days that are worked."""
 
     first: date
+    """The first day."""
     last: date
+    """The last day, included."""
     shifts: Annotated[Shifts, Field(min_length=1)]
+    """As in the calendar."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -91,6 +94,7 @@ class Calendar(_Table):
     """``[calendars.<id>]`` in ``calendars.toml``: when somebody works."""
 
     timezone: Zone
+    """Of the wall clock that the shifts are written by."""
     shifts: Annotated[Shifts, Field(min_length=1)]
     """Day or range of days -> shifts; later entries replace earlier ones for their days."""
     holidays: Annotated[str, AfterValidator(_region)] | None = None
@@ -102,6 +106,7 @@ class Calendar(_Table):
     working_days: list[date] = []
     """Days worked all the same: by their weekday's shifts, or the week's first if it has none."""
     periods: list[Period] = []
+    """Other hours for some weeks."""
 
     @model_validator(mode="after")
     def _works(self) -> Self:

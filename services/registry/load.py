@@ -35,6 +35,7 @@ from services.registry.model import (
     Source,
     Symptom,
 )
+from services.registry.models import digests
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -128,6 +129,7 @@ def inspect_files(files: Files) -> tuple[Company | None, tuple[Problem, ...]]:
     texts = dict(files) | dict(shipped_packs(languages, files))
     parts["packs"] = dict(_packs(texts, languages, problems))
     parts["learned"] = dict(_learned(files, problems))
+    parts["models"] = digests(languages)
     company: Company | None = None
     spoilt = bool(problems)
     if not spoilt or _complete(parts):
@@ -227,7 +229,8 @@ def _processes(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Pro
             problems.append(
                 Problem(file, "id", f'the id is "{process.id}"', "Name the file like the id.")
             )
-        yield process.id, process
+            process = process.model_copy(update={"id": stem})
+        yield stem, process
 
 
 def _learned(files: Files, problems: list[Problem]) -> Iterator[tuple[str, Learned]]:

@@ -15,7 +15,7 @@ import json
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from schemas.vocabulary import Transition
 from services.registry.calendars import Calendar
@@ -65,30 +65,41 @@ class Policy(_Table):
     triage: Slug
     """The department inside that decides what nothing else does."""
     costs: Costs = Costs()
+    """What is weighed when a cause is uncertain."""
 
 
 class CompanyFile(_Table):
     """``company.toml``."""
 
     format: Literal[1] = Field(alias="schema")
+    """The version of these files."""
     id: Slug
+    """Names the company in records and logs."""
     name: str
+    """What people call it."""
     languages: Annotated[list[Language], Field(min_length=1)]
+    """Language packs that complaints are read with, likeliest first."""
     write_in: Annotated[list[Language], Field(min_length=1)]
+    """Languages of the explanations; every name should be there in each."""
     timezone: Zone
+    """In which explanations name times."""
     policy: Policy
+    """When a cause is named, and who decides otherwise."""
 
 
 class Department(_Table):
     """A department, or a party outside with the department that manages it."""
 
     names: Names
+    """What people call it, by language."""
     outside: bool = False
+    """A party outside: has no inbox."""
     customer: bool = False
     """The party is the customer: its share is reported as such."""
     managed_by: Slug | None = None
     """The department inside that acts in an outside party's stead."""
     receivers: list[str] = []
+    """Names of webhook receivers in the notifier's file; default its own id."""
     calendar: Slug | None = None
     """When its people work; used by activities that say ``calendar = "owner"``."""
 
@@ -97,6 +108,7 @@ class Source(_Table):
     """A system that attests activities."""
 
     timezone: Zone
+    """Of the times that it writes."""
     completeness: Literal["assumed", "attested"] = "assumed"
     """``assumed``: no event means that it has not happened. ``attested``: only what was said up to
     the watermark counts."""
@@ -116,25 +128,31 @@ class Allowance(_Table):
     """An allowance for cases with these attributes."""
 
     when: Condition
+    """Attributes of the case that must all have these values."""
     allowance: Duration
+    """What is allowed then."""
 
 
 class Activity(_Table):
     """One step of a process."""
 
     names: Names
+    """What people call it, by language, as a noun: "packing"."""
     owner: Slug
+    """The department or party outside whose work it is."""
     receiver: Slug | None = None
     """Who takes the hand-over that this activity is."""
     source: Slug
+    """The system that reports it."""
     after: list[Slug] = []
+    """Activities that must be finished before."""
+    calendar: Slug | None = None
+    """The calendar that allowances are counted in: a calendar's id, or ``owner`` for the owning
+    department's. None: elapsed time."""
     allowance: Duration | None = None
     """From the real finish of what precedes it. None, and no due date: not measured."""
     allowances: list[Allowance] = []
     """By attribute of the case; the first that fits replaces ``allowance``."""
-    calendar: Slug | None = None
-    """The calendar that allowances are counted in: a calendar's id, or ``owner`` for the owning
-    department's. None: elapsed time."""
     optional: bool = False
     """Cases without it are complete all the same."""
     repeats: bool = False
@@ -144,14 +162,13 @@ class Activity(_Table):
     question: dict[Language, str] = {}
     """How its owner is asked whether, and when, it was done."""
 
-    @model_validator(mode="before")
+    @field_validator("allowance", "allowances", mode="before")
     @classmethod
-    def _hours_in_calendars(cls, value: object) -> object:
+    def _hours_in_calendars(cls, value: object, info: ValidationInfo) -> object:
         """Refuse days in a calendar: a working day has as many hours as its shifts."""
-        if isinstance(value, dict) and value.get("calendar") is not None:
-            listed = value.get("allowances")
-            entries = [value, *(listed if isinstance(listed, list) else [])]
-            for entry in entries:
+        if info.data.get("calendar") is not None:
+            listed = value if isinstance(value, list) else [{"allowance": value}]
+            for entry in listed:
                 allowance = entry.get("allowance") if isinstance(entry, dict) else None
                 if isinstance(allowance, str) and "d" in allowance:
                     raise ValueError(
@@ -165,7 +182,9 @@ class Within(_Table):
     """A promised time for cases with these attributes."""
 
     when: Condition
+    """Attributes of the case that must all have these values."""
     within: Duration
+    """What is promised then."""
 
 
 class Promise(_Table):
@@ -175,8 +194,11 @@ class Promise(_Table):
     """
 
     activity: Slug
+    """Whose completion is promised."""
     start: Slug | None = Field(default=None, alias="from")
+    """The activity whose completion starts the clock; goes with `within`."""
     within: Duration | None = None
+    """How long it takes at most, as told to the customer."""
     withins: list[Within] = []
     """By attribute of the case; the first that fits replaces ``within``."""
     calendar: Slug | None = None
@@ -193,10 +215,13 @@ class Fault(_Table):
     """
 
     activity: Slug
+    """On which it happens."""
     transition: Transition = Transition.FAIL
+    """Of the event that reports it."""
     department: Slug | None = None
     """Who is the cause; default the owner of the activity."""
     names: Names
+    """What was observed, free of blame, by language."""
     explains: Annotated[dict[Slug, Probability], Field(min_length=1)]
     """How likely each symptom is, once the fault happened."""
 
@@ -205,7 +230,9 @@ class Differs(_Table):
     """Two facts of a case that should be equal."""
 
     left: FactName
+    """One fact."""
     right: FactName
+    """The other; its owner is the cause unless `department` names another."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Largest difference of two numbers that still counts as equal; text must be equal."""
 
@@ -214,7 +241,9 @@ class Unfollowed(_Table):
     """An activity that is complete while another, which should follow, is not."""
 
     activity: Slug
+    """What is complete."""
     by: Slug
+    """What should be."""
     within: Duration
     """From the completion of ``activity``."""
     calendar: Slug | None = None
@@ -225,20 +254,26 @@ class Exceeds(_Table):
     """A number that is larger than it may be."""
 
     value: FactName
+    """The number."""
     limit: FactName | float
+    """What it may not exceed: a number, or another fact."""
 
 
 class Contradiction(_Table):
     """Events of a case that do not go together: exactly one of ``differs``, ``unfollowed``, ``exceeds``."""
 
     names: Names
+    """What was observed, free of blame, by language."""
     department: Slug | None = None
     """Who is the cause; default whoever owns ``right``, ``by`` or ``value``."""
     explains: Annotated[dict[Slug, Probability], Field(min_length=1)]
     """How likely each symptom is, once the contradiction is there."""
     differs: Differs | None = None
+    """Two facts that should be equal."""
     unfollowed: Unfollowed | None = None
+    """Something complete that nothing follows."""
     exceeds: Exceeds | None = None
+    """A number above a limit."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -252,18 +287,26 @@ class Process(_Table):
     """``processes/<id>.toml``: activities, promises, faults and contradictions of one kind of case."""
 
     id: Slug
+    """The name of the file."""
     names: Names
+    """What people call such a case, by language."""
     activities: Annotated[dict[Slug, Activity], Field(min_length=1)]
+    """What happens in it, in any order."""
     promises: dict[Slug, Promise] = {}
+    """What customers are told about it."""
     faults: dict[Slug, Fault] = {}
+    """Events that are a cause by themselves."""
     contradictions: dict[Slug, Contradiction] = {}
+    """Events that do not go together."""
 
 
 class Symptom(_Table):
     """One thing that customers complain about."""
 
     names: Names
+    """What people call it, by language."""
     promises: list[Slug] = []
+    """What it is about: the first of these that is missed is measured, else the first that is known."""
     denies: list[Slug] = []
     """Activities that the customer's words say are not done."""
     denial: Probability = 0.8
@@ -290,19 +333,24 @@ class Cue(_Table):
     """Concepts that, together, speak for a symptom (or, with a negative weight, against it)."""
 
     symptom: Slug
+    """For which it speaks."""
     words: Annotated[list[Slug], Field(min_length=1, max_length=4)]
+    """Concepts that must all be there."""
     within: Annotated[int, Field(ge=1, le=30)] = 4
     """Largest distance in words between two neighbours of the cue."""
     ordered: bool = False
+    """They must come in this order."""
     without: list[Slug] = []
     """Concepts that void the cue when they stand anywhere in the text."""
     weight: Annotated[float, Field(ge=-10, le=10)] = 3.0
+    """How much it says; negative speaks against."""
 
 
 class Pack(_Table):
     """``packs/<language>.toml``: how customers say it in one language."""
 
     language: Language
+    """The name of the file."""
     common: list[str]
     """Frequent function words, by which the language is recognised."""
     spell: dict[str, str] = {}
@@ -310,6 +358,7 @@ class Pack(_Table):
     words: dict[Slug, list[str]]
     """Concept -> words; ``stem*`` matches every word that starts with it."""
     cues: list[Cue]
+    """What speaks for which symptom."""
 
 
 Parts = Annotated[int, Field(ge=0, le=10_000)]
@@ -319,6 +368,7 @@ class Learned(_Table):
     """``learned/<name>.toml``: what verdicts taught, written by a command, promoted by a person."""
 
     version: Annotated[str, Field(min_length=1, max_length=64)]
+    """Named by every decision that was made with it."""
     note: str = ""
     """From what, and by whom it was promoted."""
     priors: dict[Slug, dict[Slug, Probability]] = {}
@@ -349,6 +399,8 @@ class Company(_Table):
     packs: dict[Language, Pack]
     calendars: dict[Slug, Calendar] = {}
     learned: dict[Slug, Learned] = {}
+    models: dict[Language, str] = {}
+    """Language -> digest of the shipped symptom model that reads it; not part of the folder."""
 
     @cached_property
     def digest(self) -> str:

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from services.registry import example_folder
 from services.registry.files import SHIPPED
+from services.registry.reference import page
 from services.registry.schema import schema_name, schemas, text
 
 SCHEMAS = {
@@ -88,3 +89,18 @@ def test_planted_mistakes_are_underlined(file: str, old: str, new: str) -> None:
     written = (EXAMPLES["shop"] / file).read_text(encoding="utf-8")
     assert old in written
     assert problems(file, written.replace(old, new))
+
+
+REFERENCE = COMMITTED.parents[1] / "docs/registry-reference.md"
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    """`python -m services.registry.reference > docs/registry-reference.md` writes it."""
+    assert REFERENCE.read_text(encoding="utf-8") == page()
+
+
+def test_every_field_has_a_meaning() -> None:
+    """In words, for whoever writes these files."""
+    fields = [line for line in page().splitlines() if line.startswith("| `")]
+    assert len(fields) > 90
+    assert not [line for line in fields if line.endswith("|  |")]
