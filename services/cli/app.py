@@ -14,6 +14,7 @@ import typer
 from services.cli.backtest import backtest_app
 from services.cli.evaluate import evaluate_app
 from services.cli.learn import learn_app
+from services.cli.partitions import partitions_app
 from services.cli.registry_commands import registry_app
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(backtest_app, name="backtest")
 app.add_typer(learn_app, name="learn")
+app.add_typer(partitions_app, name="partitions")
 
 DataDir = Annotated[
     Path | None,

@@ -18,6 +18,10 @@ FaultPoint = Literal[
     "restore.applied",
     "assigned",
     "revoked",
+    "raising.changelog",
+    "raising.chunk",
+    "raising.moved",
+    "raising.topic",
 ]
 
 POINTS: Final[tuple[FaultPoint, ...]] = (
@@ -31,6 +35,14 @@ POINTS: Final[tuple[FaultPoint, ...]] = (
     "revoked",
 )
 """In the order in which a worker passes them; the sweep in tests/chaos goes through all."""
+
+RAISING_POINTS: Final[tuple[FaultPoint, ...]] = (
+    "raising.changelog",
+    "raising.chunk",
+    "raising.moved",
+    "raising.topic",
+)
+"""Those of raising.py, which is no worker."""
 
 _EXIT_KILLED: Final = 137
 
@@ -48,7 +60,7 @@ def arm(setting: str | None) -> None:
         _armed = None
         return
     point, _, count = setting.partition(":")
-    if point not in POINTS:
+    if point not in (*POINTS, *RAISING_POINTS):
         raise ValueError(f"ROUTER_FAULT names {point!r}; known points: {', '.join(POINTS)}")
     _armed = {point: int(count or 1)}
 

@@ -208,6 +208,19 @@ class PartitionStore:
             iterator.seek(_beyond(row_key(group, b"")))
         return found
 
+    def rows(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Every row in RocksDB as (group, item, value), in the order of the keys; buffers are not seen."""
+        reading = ReadOptions()
+        reading.fill_cache(False)
+        iterator = self._db.iter(reading)
+        iterator.seek(b"")
+        while iterator.valid():
+            key = iterator.key()
+            group = _group_of(key)
+            if group is not None:
+                yield group, key[_LENGTH.size + len(group) :], iterator.value()
+            iterator.next()
+
     # -- writing ------------------------------------------------------------
 
     def put(self, group: bytes, item: bytes, value: bytes) -> None:
@@ -297,7 +310,7 @@ class PartitionStore:
         having read them.  Compaction follows in the background.
         """
         self._how = WriteOptions()
-        self._how.disable_wal = True  # type: ignore[method-assign, assignment] - a property; the stub is wrong
+        self._how.disable_wal = True  # type: ignore[method-assign, assignment]  # a property; the stub is wrong
         self._db.set_options(
             {"disable_auto_compactions": "true", "write_buffer_size": str(_LOAD_BUFFER)}
         )

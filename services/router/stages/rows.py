@@ -7,6 +7,7 @@ not know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 EVENTS: Final = b"e:"
@@ -55,6 +56,20 @@ def key_of(group: bytes, item: bytes) -> bytes | None:
     if group.startswith(_KEYED):
         return group[2:]
     raise UnknownGroup(f"rows of group {group[:40]!r} are not declared in {__name__}")
+
+
+def joined(group: bytes, values: Sequence[bytes | None]) -> bytes | None:
+    """What a row of the partition itself is in a partition whose keys lay in several before; None: there is none.
+
+    Args:
+        group: of the row.
+        values: of each partition that the keys came from; the first is the one that most of it continues.
+    """
+    if group == WATERMARKS:
+        # Heard of by all of them up to then: a source that one of them has not read so far must not look silent.
+        known = [int(value) for value in values if value is not None]
+        return str(min(known)).encode() if len(known) == len(values) else None
+    return values[0] if group == REGISTRY else None
 
 
 def number(value: int) -> bytes:
