@@ -69,6 +69,8 @@ class Topic:
     retention: timedelta | None
     """None: kept for ever, which only a compacted topic may be."""
     cleanup: Cleanup = Cleanup.DELETE
+    whole_for: timedelta | None = None
+    """Of a compacted topic: records younger than this are all kept, not only the last of each key."""
     dead_letter: str | None = None
     """Where a reader of ours puts a record that it cannot process."""
     partitions: int | None = None
@@ -96,7 +98,10 @@ class Topic:
             configs["retention.ms"] = "-1"
         if self.cleanup is Cleanup.COMPACT:
             configs["delete.retention.ms"] = str(int(TOMBSTONE_RETENTION.total_seconds() * 1000))
-            configs["max.compaction.lag.ms"] = str(int(COMPACTION_LAG.total_seconds() * 1000))
+            whole = self.whole_for or timedelta()
+            configs["min.compaction.lag.ms"] = str(int(whole.total_seconds() * 1000))
+            lag = whole + COMPACTION_LAG
+            configs["max.compaction.lag.ms"] = str(int(lag.total_seconds() * 1000))
             configs["segment.bytes"] = str(64 << 20)
         if one_disk:
             # Said for both kinds: the broker's own default may be either.
@@ -183,6 +188,8 @@ COMPLAINT_STATUS: Final = Topic(
     readers=frozenset({Party.CONSOLE, Party.OPERATORS}),
     retention=None,
     cleanup=Cleanup.COMPACT,
+    # A console that is built anew tells the whole story of as long as the other topics of a complaint reach back.
+    whole_for=YEAR,
     dead_letter="console.dlq",
 )
 DEPARTMENT_INBOX: Final = Topic(
