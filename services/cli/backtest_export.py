@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from schemas.complaint import ComplaintReceivedV1
 from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import VerdictKind
-from services.chassis.clock import from_microseconds, microseconds
+from services.chassis.clock import microseconds
 from services.chassis.consumer import PartitionReader
 from services.chassis.errors import ConfigurationError
 from services.chassis.partitioner import partition_for
@@ -92,24 +91,24 @@ def generated_row(case: ProofCase) -> dict[str, Any]:
         "complaint_id": case.key,
         "case_id": case.case_id,
         "text": case.text,
-        "occurred_at": case.complained_at.isoformat(),
-        "as_of": case.asked_at.isoformat(),
+        "occurred_at": microseconds(case.complained_at),
+        "as_of": microseconds(case.asked_at),
         "events": [
             {
                 "event_id": one.event_id,
                 "activity": one.activity,
                 "transition": one.transition,
-                "at": one.at.isoformat(),
-                "recorded_at": one.known_at.isoformat(),
-                **({} if one.due_at is None else {"due_at": one.due_at.isoformat()}),
+                "at": microseconds(one.at),
+                "recorded_at": microseconds(one.known_at),
+                **({} if one.due_at is None else {"due_at": microseconds(one.due_at)}),
                 "source": one.source,
-                "attributes": one.attributes,
-                "objects": one.objects,
+                **({"attributes": one.attributes} if one.attributes else {}),
+                **({"objects": one.objects} if one.objects else {}),
             }
             for one in case.told
             if one.known_at <= case.asked_at
         ],
-        "watermarks": {source: at.isoformat() for source, at in sorted(case.heard.items())},
+        "watermarks": {source: microseconds(at) for source, at in sorted(case.heard.items())},
     }
     if case.case_id is not None:
         row["verdict"] = {"kind": VerdictKind.RULED.value, "cause": cause}
@@ -154,7 +153,7 @@ def _complaint(store: sqlite3.Connection, record: Received) -> None:
     body = {
         "text": data.text,
         "language": data.language,
-        "occurred_at": min(data.occurred_at, data.received_at).isoformat(),
+        "occurred_at": microseconds(min(data.occurred_at, data.received_at)),
     }
     store.execute(
         "INSERT OR IGNORE INTO complaint VALUES (?, ?, ?)",
@@ -166,7 +165,10 @@ def _event(store: sqlite3.Connection, record: Received) -> None:
     data = codec.decode_data(ProcessObservedV1, record.value)
     recorded = microseconds(data.recorded_at or record.timestamp)
     body = data.model_dump(mode="json", exclude_defaults=True, exclude={"case_id", "customer_refs"})
-    body["recorded_at"] = from_microseconds(recorded).isoformat()
+    body["recorded_at"] = recorded
+    body["at"] = microseconds(data.at)
+    if data.due_at is not None:
+        body["due_at"] = microseconds(data.due_at)
     store.execute(
         "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)",
         (data.case_id, data.event_id, recorded, json.dumps(body, ensure_ascii=False)),
@@ -204,7 +206,7 @@ def _rows(
             "complaint_id": complaint,
             "case_id": case,
             **json.loads(body),
-            "as_of": from_microseconds(as_of).isoformat(),
+            "as_of": as_of,
             "events": [json.loads(each) for (each,) in events],
             "watermarks": {} if case is None else _marks(store, case, as_of, partitions),
         }
@@ -213,14 +215,14 @@ def _rows(
         yield row
 
 
-def _marks(store: sqlite3.Connection, case: str, as_of: int, partitions: int) -> dict[str, str]:
+def _marks(store: sqlite3.Connection, case: str, as_of: int, partitions: int) -> dict[str, int]:
     """How far each source had spoken in the case's partition."""
     part = partition_for(case.encode(), partitions)
     rows = store.execute(
         "SELECT source, max(at) FROM mark WHERE part = ? AND recorded <= ? GROUP BY source",
         (part, as_of),
     )
-    return {source: datetime.fromtimestamp(at / 1_000_000, UTC).isoformat() for source, at in rows}
+    return dict(rows.fetchall())
 
 
 def _write(output: Path, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -110,8 +110,10 @@ def _event(one: dict[str, Any]) -> ProcessEvent:
     )
 
 
-def micros(text: str) -> int:
-    """µs UTC of an RFC 3339 time."""
+def micros(text: str | int) -> int:
+    """µs UTC of a time: an RFC 3339 text, or the number itself."""
+    if isinstance(text, int):
+        return text
     return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
 
 

@@ -209,15 +209,63 @@ class Comparer:
         self.rules = (live, candidate)
         self._same = live.digest == candidate.digest
         self._words = same_words(live, candidate)
+        self._common = all(
+            getattr(live, name) == getattr(candidate, name)
+            for name in ("departments", "sources", "policy", "vague", "calibration", "calendars")
+        )
+        self._processes = {
+            process: _of_process(live, process) == _of_process(candidate, process)
+            for process in {*live.activity_process.values(), *candidate.activity_process.values()}
+        }
+        self._symptoms = {
+            name: live.symptoms[name] == candidate.symptoms.get(name) for name in live.symptoms
+        }
+
+    def alike(self, sample: Sample, symptoms: tuple[SymptomScore, ...]) -> bool:
+        """Whether nothing that this complaint's decision could rest on differs between the two.
+
+        That is: what all decisions share, its symptoms, the processes of its events, and those whose promises its symptoms name.
+        """
+        if self._same:
+            return True
+        if not (self._common and self._words):
+            return False
+        live, candidate = self.rules
+        asked = {score.symptom for score in symptoms} | {live.vague}
+        if not all(self._symptoms.get(name, False) for name in asked):
+            return False
+        touched = {live.activity_process.get(event.activity) for event in sample.case.events}
+        touched |= {candidate.activity_process.get(event.activity) for event in sample.case.events}
+        for name in asked:
+            touched |= {live.promises[promise].process for promise in live.symptoms[name].promises}
+        return all(process is None or self._processes[process] for process in touched)
 
     def add(self, tally: Tally, sample: Sample) -> None:
         """Decide one complaint twice."""
         live, candidate = self.rules
         symptoms = classify(sample.text, sample.language, live)
         first = decide(sample, live, symptoms)
-        if self._same:
+        if self.alike(sample, symptoms):
             tally.add(sample, first, first, self.rules)
             return
         if not self._words:
             symptoms = classify(sample.text, sample.language, candidate)
         tally.add(sample, first, decide(sample, candidate, symptoms), self.rules)
+
+
+def _of_process(rules: Rules, process: str) -> tuple[object, ...]:
+    """Everything that the rules say about one process."""
+    return (
+        {
+            key: each
+            for key, each in rules.activities.items()
+            if rules.activity_process[key] == process
+        },
+        {key: each for key, each in rules.promises.items() if each.process == process},
+        {
+            key: each
+            for key, each in rules.faults.items()
+            if rules.activity_process[key[0]] == process
+        },
+        [each for each in rules.contradictions if each.process == process],
+    )

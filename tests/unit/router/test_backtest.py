@@ -9,10 +9,20 @@ from schemas.vocabulary import CauseKind, Outcome
 from services.cli.backtest_export import generated_row
 from services.cli.backtest_files import sample
 from services.registry import load_example
-from services.router.backtest import Comparer, Sample, Tally, cost, leading, same_words, told
+from services.router.backtest import (
+    Comparer,
+    Sample,
+    Tally,
+    cost,
+    decide,
+    leading,
+    same_words,
+    told,
+)
 from services.router.rules import rules_from
 from services.router.tracing.company import Costs, Rules
 from services.router.tracing.model import PARTS, Cause, Decision
+from services.router.tracing.symptoms import classify
 from services.simulator.proof.generate import generate
 
 
@@ -125,3 +135,21 @@ def test_who_would_be_told() -> None:
     assert told(decision(Outcome.TRIAGE, ("packing", PARTS)), rules()) == ()
     assert leading(mixed) == "packing"
     assert leading(decision(Outcome.TRIAGE, ("packing", PARTS))) == "triage"
+
+
+def test_only_what_a_decision_could_rest_on_is_decided_twice() -> None:
+    """Another prior for one symptom is looked at only where that symptom is read; a changed process wherever it is met."""
+    wrong_item = rules().symptoms["wrong_item"]
+    symptoms = {**rules().symptoms, "wrong_item": replace(wrong_item, priors={"packing": 0.5})}
+    comparer = Comparer(rules(), replace(rules(), symptoms=symptoms, digest="another"))
+    changed = Comparer(rules(), stricter())
+    read = set()
+    for each in samples():
+        found = classify(each.text, each.language, rules())
+        alike = comparer.alike(each, found)
+        read.add((any(score.symptom == "wrong_item" for score in found), alike))
+        assert not changed.alike(each, found)
+        if alike:
+            first, second = (decide(each, side, found).material() for side in comparer.rules)
+            assert first == second
+    assert read == {(True, False), (False, True)}
