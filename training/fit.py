@@ -25,12 +25,12 @@ PULL: Final[Mapping[str, float]] = {
     "prdect": 1.0,
     "banking": 1.0,
     "corpus": 0.6,
-    "phrases": 0.4,
+    "phrases": 0.6,
 }
 """How much a text of each source counts."""
 SECOND: Final = 0.15
 """How much a text counts for its second and third label."""
-BALANCE: Final = 0.3
+BALANCE: Final = 0.5
 """0 takes labels as frequent as they are, 1 makes the rare count as much as the frequent."""
 STRENGTH: Final = 0.3
 FOLDS: Final = 5

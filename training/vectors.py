@@ -18,20 +18,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import scipy.sparse as sparse
+from scipy import sparse
 
 from services.router.tracing import features
-from services.router.tracing.linear import concepts_of
 from services.router.tracing.packs import Cue, LanguagePack, compile_pack
 from services.router.tracing.symptoms import weigh, words
 
 FEWEST: Final = 3
 WEIGHTS: Final[Mapping[str, float]] = {
-    "char": 1.0,
+    "char": 0.6,
     "word": 1.3,
-    "pair": 0.8,
-    "concept": 1.0,
-    "first": 0.6,
+    "pair": 1.0,
+    "concept": 1.3,
+    "first": 0.8,
     "cue": 1.0,
 }
 _PACKS: Final = Path(__file__).parents[1] / "services" / "registry" / "packs"
@@ -68,7 +67,7 @@ def look(text: str, language: str, labels: Sequence[str]) -> Seen:
     spoken = pack(language)
     spelled = features.spelled(words(text), spoken)
     stems = [features.stem(word, language) for word in spelled]
-    places = [concepts_of(word, spoken) for word in spelled]
+    places = [spoken.concepts(word) for word in spelled]
     return Seen(
         {
             "char": [piece for word in spelled for piece in features.pieces(word)],

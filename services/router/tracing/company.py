@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from schemas.vocabulary import Transition
 from services.router.tracing.model import Attribute
+from services.router.tracing.linear import LinearModel
 from services.router.tracing.packs import LanguagePack
 from services.router.tracing.worktime import WorkingTime
 
@@ -208,6 +209,7 @@ class Rules:
     ``activity_process`` maps an activity to its process; ``faults`` is keyed by activity and
     transition; ``offsets`` are the company zone's. ``calibration`` maps raw to calibrated parts,
     piecewise linear, empty for none; ``learned`` names the version of each learned file.
+    ``models`` reads symptoms, by language.
     """
 
     departments: Mapping[str, DepartmentRule]
@@ -228,6 +230,7 @@ class Rules:
     contradictions: tuple[ContradictionRule, ...] = ()
     calibration: tuple[tuple[int, int], ...] = ()
     learned: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, LinearModel] = field(default_factory=dict)
 
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""

@@ -9,6 +9,7 @@ a model of another version is refused.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -20,7 +21,7 @@ BLOCKS: Final = ("char", "word", "pair", "concept", "first", "cue")
 
 _SHORTEST: Final = 2
 _LONGEST: Final = 5
-_REACH: Final = 3
+REACH: Final = 3
 """Concepts at most this many words apart make a pair."""
 _OPENING: Final = 6
 """The first words of a text count once more: complaints open with what matters."""
@@ -98,7 +99,7 @@ def single(word: str, language: str) -> tuple[str, str]:
 
 def pairs(stems: Sequence[str]) -> list[str]:
     """Return features of stems next to each other, and with one word between them."""
-    near = [f"b:{a} {b}" for a, b in zip(stems, stems[1:], strict=False)]
+    near = [f"b:{a} {b}" for a, b in itertools.pairwise(stems)]
     near += [f"k:{a} {b}" for a, b in zip(stems, stems[2:], strict=False)]
     return near
 
@@ -115,7 +116,7 @@ def concepts(places: Sequence[tuple[str, ...]]) -> list[str]:
         if not here:
             continue
         found.update(here)
-        for there in places[position + 1 : position + 1 + _REACH]:
+        for there in places[position + 1 : position + 1 + REACH]:
             for one in there:
                 for other in here:
                     if one != other:

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from services.router.tracing import features
-from services.router.tracing.packs import LanguagePack
 
 FORMAT: Final = "akar-symptom-model 1"
 _REMEMBERED: Final = 50_000
@@ -30,6 +29,7 @@ _STEP_DOWN: Final = 0.984496437005408409
 """exp(-1/64)."""
 
 Row = npt.NDArray[np.int64]
+_NOTHING: Final[Mapping[str, int]] = {}
 
 
 class ModelError(ValueError):
@@ -52,7 +52,13 @@ class LinearModel:
     table: Row
     header: Mapping[str, str]
     digest: str
-    _words: dict[str, tuple[Row, Row, str]] = field(default_factory=dict)
+    near: Mapping[str, Mapping[str, int]]
+    """Rows of stems next to each other: first -> second -> row."""
+    skipped: Mapping[str, Mapping[str, int]]
+    """Rows of stems with one word between them."""
+    before: Mapping[str, Mapping[str, int]]
+    """Rows of concepts, one before the other."""
+    _words: dict[str, tuple[Row, str]] = field(default_factory=dict, compare=False)
 
     def probabilities(
         self, words: Sequence[str], places: Sequence[tuple[str, ...]], weights: Mapping[str, float]
@@ -61,55 +67,93 @@ class LinearModel:
 
         ``words`` are spelled, ``places`` their concepts, ``weights`` what the pack's cues say by symptom.
         """
-        chars, singles, stems = self._single(words)
+        width = len(self.labels) + 1
+        both, stems = self._single(words)
+        opening = [self.rows.get(name) for name in features.first(stems)]
         logits = [float(value) for value in self.bias]
         for summed in (
-            chars,
-            singles,
-            self._sum(features.pairs(stems)),
-            self._sum(features.concepts(places)),
-            self._sum(features.first(stems)),
+            both[:width],
+            both[width:],
+            self._sum(self._pairs(stems)),
+            self._sum(self._concepts(places)),
+            self._sum([row for row in opening if row is not None]),
         ):
-            length = int(summed[-1])
+            values = summed.tolist()
+            length = values.pop()
             if length:
                 factor = sqrt(length / 1000.0)
-                for position, value in enumerate(summed[:-1].tolist()):
-                    logits[position] += value / factor
+                logits = [one + value / factor for one, value in zip(logits, values, strict=True)]
+        said = np.zeros(width, dtype=np.int64)
         for name, times in features.cues(weights, self.labels):
             row = self.rows.get(name)
             if row is not None:
-                for position, value in enumerate(self.table[row, :-1].tolist()):
-                    logits[position] += value * times / 50.0
+                said += self.table[row] * times
+        values = said.tolist()[:-1]
+        logits = [one + value / 50.0 for one, value in zip(logits, values, strict=True)]
         return _shares([value / self.scale for value in logits])
 
-    def _single(self, words: Sequence[str]) -> tuple[Row, Row, list[str]]:
-        """Add up what each word contributes by itself; return also the stems."""
+    def _single(self, words: Sequence[str]) -> tuple[Row, list[str]]:
+        """Add up what each word contributes by itself (pieces, then word and stem); return also the stems."""
         known = self._words
         if len(known) > _REMEMBERED:
             known.clear()
         stems: list[str] = []
-        width = self.table.shape[1]
-        chars: Row = np.zeros(width, dtype=np.int64)
-        singles: Row = np.zeros(width, dtype=np.int64)
+        both: Row = np.zeros(2 * (len(self.labels) + 1), dtype=np.int64)
         for word in words:
             entry = known.get(word)
             if entry is None:
-                entry = known[word] = (
-                    self._sum(list(features.pieces(word))),
-                    self._sum(list(features.single(word, self.language))),
-                    features.stem(word, self.language),
-                )
-            chars += entry[0]
-            singles += entry[1]
-            stems.append(entry[2])
-        return chars, singles, stems
+                entry = known[word] = self._look_up(word)
+            both += entry[0]
+            stems.append(entry[1])
+        return both, stems
 
-    def _sum(self, names: Sequence[str]) -> Row:
+    def _look_up(self, word: str) -> tuple[Row, str]:
         rows = self.rows
-        found = [row for name in names if (row := rows.get(name)) is not None]
+        parts = [
+            self._sum([row for name in names if (row := rows.get(name)) is not None])
+            for names in (features.pieces(word), features.single(word, self.language))
+        ]
+        return np.concatenate(parts), features.stem(word, self.language)
+
+    def _pairs(self, stems: Sequence[str]) -> list[int]:
+        """Return the rows of `features.pairs`, without making their names."""
+        found: list[int] = []
+        for position, stem in enumerate(stems):
+            for gap, table in ((1, self.near), (2, self.skipped)):
+                if position + gap < len(stems):
+                    row = table.get(stem, _NOTHING).get(stems[position + gap])
+                    if row is not None:
+                        found.append(row)
+        return found
+
+    def _concepts(self, places: Sequence[tuple[str, ...]]) -> list[int]:
+        """Return the rows of `features.concepts`, without making their names."""
+        found: set[int] = set()
+        rows, before = self.rows, self.before
+        for position, here in enumerate(places):
+            if not here:
+                continue
+            ahead = [
+                one
+                for there in places[position + 1 : position + 1 + features.REACH]
+                for one in there
+            ]
+            for other in here:
+                alone = rows.get("n:" + other)
+                if alone is not None:
+                    found.add(alone)
+                later = before.get(other)
+                if later is not None:
+                    for one in ahead:
+                        row = later.get(one)
+                        if row is not None:
+                            found.add(row)
+        return list(found)
+
+    def _sum(self, found: Sequence[int]) -> Row:
         if not found:
-            return np.zeros(self.table.shape[1], dtype=np.int64)
-        summed: Row = self.table[found].sum(axis=0)
+            return np.zeros(len(self.labels) + 1, dtype=np.int64)
+        summed: Row = np.add.reduce(self.table.take(found, axis=0), axis=0)
         return summed
 
 
@@ -138,6 +182,11 @@ def parse(text: str) -> LinearModel:
         rows[name] = len(numbers)
         numbers.append([int(value) for value in values.split()])
     table = np.array(numbers, dtype=np.int64)
+    near, skipped, before = (
+        _nested(rows, "b:", " "),
+        _nested(rows, "k:", " "),
+        _nested(rows, "n:", ">"),
+    )
     if table.shape != (len(rows), len(labels) + 1):
         raise ModelError("a row has not one number for each label and one for its length")
     return LinearModel(
@@ -149,7 +198,20 @@ def parse(text: str) -> LinearModel:
         table=table,
         header=header,
         digest=digest,
+        near=near,
+        skipped=skipped,
+        before=before,
     )
+
+
+def _nested(rows: Mapping[str, int], kind: str, between: str) -> dict[str, dict[str, int]]:
+    """Return the rows of one kind of pairs as first -> second -> row."""
+    found: dict[str, dict[str, int]] = {}
+    for name, row in rows.items():
+        if name.startswith(kind) and between in name:
+            first, second = name[len(kind) :].split(between)
+            found.setdefault(first, {})[second] = row
+    return found
 
 
 def seal(body: str) -> str:
@@ -174,13 +236,3 @@ def _shares(logits: Sequence[float]) -> list[float]:
     powers = [_EXP[step] for step in steps]
     total = sum(powers)
     return [power / total for power in powers]
-
-
-def concepts_of(word: str, pack: LanguagePack) -> tuple[str, ...]:
-    """Return the concepts of a word that is spelled as the pack spells it: exact ones first, then the longest stem's."""
-    exact = pack.exact.get(word, ())
-    size = len(word)
-    for length in pack.stem_lengths:
-        if length <= size and (stems := pack.stems.get(word[:length])) is not None:
-            return exact + stems
-    return exact

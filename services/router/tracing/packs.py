@@ -9,7 +9,11 @@ Hazard: stems are tried longest first, so that a short stem cannot swallow a lon
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
+
+_REMEMBERED: Final = 50_000
+"""Words whose concepts are remembered; speed only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,24 @@ class LanguagePack:
     stem_lengths: tuple[int, ...]
     """Lengths of the stems, longest first."""
     cues: Mapping[str, tuple[Cue, ...]]
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    def concepts(self, word: str) -> tuple[str, ...]:
+        """Return the concepts of a word spelled as the pack spells it: its own, then those of its longest stem."""
+        known = self._known.get(word)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[word] = self._look_up(word)
+        return known
+
+    def _look_up(self, word: str) -> tuple[str, ...]:
+        exact = self.exact.get(word, ())
+        size = len(word)
+        for length in self.stem_lengths:
+            if length <= size and (stems := self.stems.get(word[:length])) is not None:
+                return exact + tuple(one for one in stems if one not in exact)
+        return exact
 
 
 def compile_pack(

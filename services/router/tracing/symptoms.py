@@ -2,10 +2,11 @@
 
 It stands apart because it is the only part of the core that sees text. Words become concepts (by
 the pack's spelling, word lists and stems), and *cues* look for concepts near each other: "belum"
-near "sampai" is waiting, "tidak" near "rusak" is no damage. Weights add up by symptom.
+near "sampai" is waiting, "tidak" near "rusak" is no damage. What the cues say is one part of what
+the language's linear model weighs; where a language has no model, weights by hand decide.
 
-Hazard: probabilities come from weights by hand; they order the symptoms and say when nothing can be
-named, and are not calibrated. Only products and sums are used, so that they are the same everywhere.
+Hazard: a model's probabilities are calibrated on texts like those it was fitted on; weights by hand
+only order the symptoms. Both are the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from math import floor
 from typing import Final
 
 from services.router.tracing.company import Rules
 from services.router.tracing.features import spelled
-from services.router.tracing.linear import concepts_of
 from services.router.tracing.model import SymptomScore
 from services.router.tracing.packs import Cue, LanguagePack
 
@@ -31,6 +32,9 @@ _DOUBT: Final = 1.5
 """Weight of "nothing that can be named": one weak cue alone stays unsure."""
 _LEAST: Final = 0.08
 """A symptom less probable than this is left out."""
+
+_SURE_FROM: Final = 0.12
+"""Below this the likeliest symptom of a model is a guess, and nothing is named."""
 
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+")
 _STRETCHED: Final = re.compile(r"([a-z])\1{2,}")
@@ -65,7 +69,27 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     """
     found = words(text)
     pack = _pack(language, rules) or _pack(detect(text, rules), rules) or rules.packs[0]
-    weights = weigh([concepts_of(word, pack) for word in spelled(found, pack)], pack)
+    if not found:
+        return (SymptomScore(rules.vague, 1.0),)
+    written = spelled(found, pack)
+    places = [pack.concepts(word) for word in written]
+    weights = weigh(places, pack)
+    model = rules.models.get(pack.language)
+    if model is None:
+        return _by_hand(weights, rules)
+    shares = model.probabilities(written, places, weights)
+    ranked = sorted((-share, label) for share, label in zip(shares, model.labels, strict=True))
+    scores = [
+        SymptomScore(label, floor(-share * 10_000) / 10_000)
+        for share, label in ranked
+        if label in rules.symptoms and (share < -_LEAST or share == ranked[0][0])
+    ]
+    if not scores or scores[0].probability < _SURE_FROM:
+        return (SymptomScore(rules.vague, 1.0),)
+    return tuple(scores[: 1 if scores[0].symptom == rules.vague else MOST])
+
+
+def _by_hand(weights: Mapping[str, float], rules: Rules) -> tuple[SymptomScore, ...]:
     named = {
         symptom: weight
         for symptom, weight in weights.items()
