@@ -1,0 +1,82 @@
+"""`python -m training`: fit the symptom models and write them where the product reads them.
+
+It stands apart as the wiring: texts, features, fit, figures, file. Hazard: the date is an argument, so that the same texts give the
+same file on any day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from training import artefact, fit, texts, vectors
+from training.texts import Text
+
+ROOT: Final = Path(__file__).parents[1]
+OUT: Final = ROOT / "services" / "registry" / "packs"
+JUDGED: Final = {"id": "dev", "en": "banking", "pt": "corpus"}
+"""The source on which a language is judged."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit what is asked for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("--texts", type=Path, default=ROOT.parent / "shared" / "data" / "texts")
+    parser.add_argument("--language", action="append", choices=sorted(JUDGED), help="default: all")
+    parser.add_argument(
+        "--date", help="written into the model, such as 2026-11-22; with it, files are written"
+    )
+    chosen = parser.parse_args(arguments)
+    for language in chosen.language or sorted(JUDGED):
+        one(language, chosen.texts, chosen.date)
+    return 0
+
+
+def one(language: str, shared: Path, date: str | None) -> None:
+    """Judge one language on texts left out, then fit it on all; write the file when there is a date."""
+    gathered, sources = texts.gather(language, shared)
+    labels = sorted({label for text in gathered for label in text.labels})
+    seen = [vectors.look(text.text, language, labels) for text in gathered]
+
+    def kept(text: Text) -> bool:
+        return language != "id" or text.source != "dev" or not texts.held_out(text.key)
+
+    here = [n for n, text in enumerate(gathered) if kept(text)]
+    away = [n for n, text in enumerate(gathered) if not kept(text)]
+    judged = [n for n in here if gathered[n].source == JUDGED[language]]
+    words = vectors.vocabulary([seen[n] for n in here])
+    matrix = words.matrix([seen[n] for n in here])
+    small = [gathered[n] for n in here]
+    place = {n: position for position, n in enumerate(here)}
+    margins = fit.left_out(matrix, small, labels, [place[n] for n in judged])
+    crossed = fit.figures(margins, [gathered[n] for n in judged], labels)
+    heat = fit.temperature(margins, [gathered[n] for n in judged], labels)
+    found: dict[str, object] = {"cross-validated": crossed}
+    if away:
+        fitted = fit.fit(matrix, small, labels, range(len(here)))
+        held = fitted.margins(words.matrix([seen[n] for n in away]))
+        found["held out"] = fit.figures(held, [gathered[n] for n in away], labels)
+    if not date:
+        return
+    words = vectors.vocabulary(seen)
+    fitted = fit.fit(words.matrix(seen), gathered, labels, range(len(seen)))
+    text = artefact.write(
+        language=language,
+        fitted=fitted,
+        vocabulary=words,
+        heat=heat,
+        sources=sources,
+        counts=texts.counts(gathered),
+        figures=found,
+        date=date,
+        command=f"make train TRAIN_ARGS='--language {language} --date {date}'",
+    )
+    path = OUT / f"{language}.model"
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
