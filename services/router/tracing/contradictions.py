@@ -36,22 +36,18 @@ class Contradiction(NamedTuple):
     events: tuple[str, ...]
 
 
-def contradictions(timeline: Timeline, rules: Rules, horizon: Horizon) -> tuple[Contradiction, ...]:
-    """Return what the company calls a contradiction and the events show, by id."""
-    if not rules.contradictions:
-        return ()
-    found: list[Contradiction] = []
-    for rule in rules.contradictions:
-        shown: tuple[str, tuple[str, ...]] | None = None
-        if rule.differs is not None:
-            shown = _differs(rule.differs, timeline)
-        elif rule.unfollowed is not None:
-            shown = _unfollowed(rule.unfollowed, timeline, rules, horizon)
-        elif rule.exceeds is not None:
-            shown = _exceeds(rule.exceeds, timeline)
-        if shown is not None:
-            found.append(Contradiction(rule, *shown))
-    return tuple(found)
+def contradiction(
+    rule: ContradictionRule, timeline: Timeline, rules: Rules, horizon: Horizon
+) -> Contradiction | None:
+    """Return what the events show against a rule, None if nothing."""
+    shown: tuple[str, tuple[str, ...]] | None = None
+    if rule.differs is not None:
+        shown = _differs(rule.differs, timeline)
+    elif rule.unfollowed is not None:
+        shown = _unfollowed(rule.unfollowed, timeline, rules, horizon)
+    elif rule.exceeds is not None:
+        shown = _exceeds(rule.exceeds, timeline)
+    return None if shown is None else Contradiction(rule, *shown)
 
 
 def _differs(rule: Differs, timeline: Timeline) -> tuple[str, tuple[str, ...]] | None:

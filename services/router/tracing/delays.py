@@ -167,7 +167,8 @@ class Clock:
         owns: list[int | None] = [
             None if draft.granted is None else draft.end - draft.granted for draft in drafts
         ]
-        if not self.rules.calendars:
+        activities = self.rules.activities
+        if not any(activities[key].calendar for draft in drafts for key in draft.members):
             return owns
         last = len(drafts) - 1
         for position, draft in enumerate(drafts):

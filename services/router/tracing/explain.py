@@ -14,6 +14,7 @@ from datetime import datetime
 
 from schemas.vocabulary import CauseKind, Finding
 from services.router.tracing.company import Rules
+from services.router.tracing.contradictions import Contradiction
 from services.router.tracing.delays import OwnDelay
 from services.router.tracing.fusion import Support
 from services.router.tracing.lateness import Lateness
@@ -63,6 +64,7 @@ class Writer:
         flags: tuple[Evidence, ...] = (),
         question: Question | None = None,
         candidates: tuple[Candidate, ...] = (),
+        broken: tuple[Contradiction, ...] = (),
     ) -> tuple[Sentence, ...]:
         """Explain to colleagues: the promise, the causes, what is not known, who can help."""
         sentences: list[Sentence] = []
@@ -72,7 +74,7 @@ class Writer:
         elif lateness is not None:
             sentences.append(self._promise(lateness))
         for cause in causes:
-            sentences.extend(self._cause(cause, lateness, timeline))
+            sentences.extend(self._cause(cause, lateness, timeline, broken))
         if lateness is not None and (lateness.late or 0) > 0:
             sentences.extend(self._joint(lateness))
         sentences.extend(self._doubts(flags))
@@ -83,6 +85,10 @@ class Writer:
             phrase = "silent" if fact.finding is Finding.SILENT else "missing"
             owner = self._department(fact.department)
             text = self.phrases[phrase].format(activity=self._activity(fact.activity), owner=owner)
+            sentences.append(Sentence(_upper(text)))
+        open_ = [fact.activity for fact in missing if fact.finding is not Finding.SILENT]
+        if open_ and lateness is not None and any(s.owner is None for s in lateness.path):
+            text = self.phrases["would_change"].format(activity=self._activity(open_[0]))
             sentences.append(Sentence(_upper(text)))
         if question is not None:
             sentences.extend(self._question(question, timeline))
@@ -153,7 +159,13 @@ class Writer:
                 key = "running"
         return Sentence(_upper(self.phrases[key].format(activity=activity, **args)), events)
 
-    def _cause(self, cause: Cause, lateness: Lateness | None, timeline: Timeline) -> list[Sentence]:
+    def _cause(
+        self,
+        cause: Cause,
+        lateness: Lateness | None,
+        timeline: Timeline,
+        broken: tuple[Contradiction, ...],
+    ) -> list[Sentence]:
         if cause.kind is CauseKind.UNKNOWN or cause.activity is None:
             return []
         activity = self._activity(cause.activity)
@@ -173,7 +185,18 @@ class Writer:
                     activity=activity, owner=owner, fault=name, at=self.time(event.at)
                 )
                 sentences.append(Sentence(_upper(text), (event.event_id,)))
+        for found in broken:
+            if found.rule.department == cause.department and told.issuperset(found.events):
+                name = self.rules.name(found.rule.names, self.language)
+                text = self.phrases["contradiction"].format(
+                    activity=activity, owner=owner, name=name
+                )
+                sentences.append(Sentence(_upper(text), found.events))
         step = timeline.steps.get(cause.activity)
+        if step is not None and step.attempts and cause.hours > 0:
+            at, attempt = step.attempts[0]
+            text = self.phrases["attempt"].format(activity=activity, at=self.time(at))
+            sentences.append(Sentence(_upper(text), (attempt,)))
         if not sentences and step is not None and step.finish is not None:
             text = self.phrases["denied"].format(
                 activity=activity, owner=owner, at=self.time(step.finish)
@@ -276,6 +299,7 @@ def explanations(
     flags: tuple[Evidence, ...] = (),
     question: Question | None = None,
     candidates: tuple[Candidate, ...] = (),
+    broken: tuple[Contradiction, ...] = (),
 ) -> tuple[Mapping[str, tuple[Sentence, ...]], Mapping[str, tuple[str, ...]]]:
     """Return the sentences for colleagues and for the customer, by language."""
     colleagues: dict[str, tuple[Sentence, ...]] = {}
@@ -293,6 +317,7 @@ def explanations(
             flags=flags,
             question=question,
             candidates=candidates,
+            broken=broken,
         )
         customer[language] = writer.customer(found)
     return colleagues, customer

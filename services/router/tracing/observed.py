@@ -44,11 +44,12 @@ def observe(case: Case, rules: Rules, as_of: int) -> Observed:
         if known is None or (known is not event and _rank(event) < _rank(known)):
             unique[event.event_id] = event
     events = sorted(unique.values(), key=_order)
-    odd, told, again = False, set[tuple[str, Transition, int]](), False
+    odd, lagging, told, again = False, False, set[tuple[str, Transition, int]](), False
     for event in events:
         lag = event.recorded_at - event.at
         if lag > _LAG[0] or lag < -_AHEAD:
-            odd = odd or lag < 0 or lag < _LAG[1]
+            odd = odd or lag < _LAG[1]
+            lagging = True
         content = (event.activity, event.transition, event.at)
         again = again or content in told
         told.add(content)
@@ -56,7 +57,7 @@ def observe(case: Case, rules: Rules, as_of: int) -> Observed:
     if again:
         events, flags = _once(events, rules)
     blurs: dict[str, int] = {}
-    if odd or _crossed(events, rules):
+    if odd or (lagging and _crossed(events, rules)):
         events, found, blurs = _corrected(events, rules)
         flags += found
     if events and events[-1].at > as_of:

@@ -15,7 +15,7 @@ from schemas.vocabulary import CauseKind
 from services.router.tracing import trust
 from services.router.tracing.choice import calibrated, raw_confidence
 from services.router.tracing.company import Rules
-from services.router.tracing.contradictions import contradictions
+from services.router.tracing.contradictions import Contradiction, contradiction
 from services.router.tracing.delays import horizon
 from services.router.tracing.fusion import Support, mix, supports
 from services.router.tracing.lateness import Lateness, measure
@@ -58,6 +58,7 @@ class Look(NamedTuple):
     missing: tuple[Missing, ...]
     confidence: int
     claims: tuple[Claim, ...] = ()
+    broken: tuple[Contradiction, ...] = ()
 
 
 def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
@@ -132,6 +133,10 @@ def _see(
             lay_out(observed, rules, complaint.occurred_at, without=without, part=part)
             for part in parts
         ]
+
+    def heard(source: str) -> int:
+        return horizon(source, case, timeline, rules, as_of)
+
     measured: dict[tuple[str, bool], Lateness] = {}
 
     def ask(promise: str, denied: bool) -> Lateness:  # noqa: FBT001 - a cache key, not an option
@@ -142,14 +147,15 @@ def _see(
             measured[key] = looks[0] if len(looks) == 1 else _last_part(looks)
         return measured[key]
 
-    broken = (
-        contradictions(
-            timeline, rules, lambda source: horizon(source, case, timeline, rules, as_of)
-        )
-        if rules.contradictions
-        else ()
-    )
     scores = _scores(complaint, rules)
+    asked = {score.symptom for score in scores}
+    vague = rules.vague in asked
+    broken = tuple(
+        found
+        for rule in rules.contradictions
+        if (vague or not asked.isdisjoint(rule.explains))
+        and (found := contradiction(rule, timeline, rules, heard)) is not None
+    )
     found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
     causes = mix(found)
     lateness = leading(found)
@@ -162,6 +168,7 @@ def _see(
         named=sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN),
         flags=flags,
         missing=missing,
+        broken=broken,
         confidence=calibrated(
             raw_confidence(
                 causes, scores, flags, missing, unfinished=_unfinished(causes, lateness)

@@ -89,6 +89,7 @@ def trace(
             flags=now.flags,
             question=question,
             candidates=candidates,
+            broken=now.broken,
         )
         bars = _bars(now)
     return Decision(
