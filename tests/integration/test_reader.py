@@ -149,3 +149,19 @@ def test_no_broker_is_an_error_in_time() -> None:
     with pytest.raises(BrokerUnavailable):
         PartitionReader(KafkaSettings(bootstrap_servers="127.0.0.1:1"), [TOPIC], name="x").open()
     assert time.monotonic() - began < 10
+
+
+def test_a_topic_that_is_included_later_is_read_from_its_beginning(
+    settings: KafkaSettings, producer: KafkaProducer
+) -> None:
+    """The inbox of a department that did not exist at the start: also when it is made only afterwards."""
+    send(producer, settings, 3)
+    inbox = "department.returns.inbox"
+    with PartitionReader(settings, [TOPIC], name="test", refresh_seconds=600) as reader:
+        read(reader, 3)
+        reader.include([inbox, TOPIC])
+        assert reader.poll(0.1) == []
+        provision(settings, ["packing", "returns"])
+        producer.send(settings.topic(inbox), key=b"k", value=b"1", partition=1).get(20)
+        (record,) = read(reader, 1)
+    assert (record.topic, record.partition, record.value) == (inbox, 1, b"1")
