@@ -230,6 +230,57 @@ def test_of_two_branches_the_one_that_held_the_account_counts(bank: Rules) -> No
     assert cause(decision) == (Outcome.ASSIGNED, "branch")
 
 
+def test_a_weekend_is_nobody_s_delay(bank: Rules) -> None:
+    """Approved on Monday after a Friday afternoon: eight office hours, though three days passed."""
+    decision = traced(
+        bank,
+        [
+            did("card_requested", "2026-06-05T16:00"),
+            did("card_approved", "2026-06-08T15:00"),
+            did("card_produced", "2026-06-09T14:00"),
+            did("card_dispatched", "2026-06-09T19:00"),
+            did("card_delivered", "2026-06-30T10:00"),
+        ],
+        "2026-06-30T12:00",
+        "late_delivery",
+    )
+    assert cause(decision) == (Outcome.EXTERNAL, "courier")
+    assert "back-office" not in {each.department for each in decision.causes}
+
+
+def test_an_amount_that_changed_on_the_way_is_payments(bank: Rules) -> None:
+    """No fault event says so: the order and the release contradict each other."""
+    decision = traced(
+        bank,
+        [
+            did("transfer_ordered", "2026-06-09T10:00", amount=500_000),
+            did("transfer_screened", "2026-06-09T10:05"),
+            did("transfer_released", "2026-06-09T10:20", amount_released=5_000_000),
+            did("transfer_credited", "2026-06-09T10:30"),
+        ],
+        "2026-06-09T12:00",
+        "wrong_charge",
+    )
+    assert cause(decision) == (Outcome.ASSIGNED, "payments")
+
+
+def test_a_card_scanned_far_from_its_address_is_the_courier_s(bank: Rules) -> None:
+    """The scan says delivered; where it was made says otherwise."""
+    decision = traced(
+        bank,
+        [
+            did("card_requested", "2026-06-02T09:00"),
+            did("card_approved", "2026-06-02T15:00"),
+            did("card_produced", "2026-06-03T15:00"),
+            did("card_dispatched", "2026-06-03T18:00"),
+            did("card_delivered", "2026-06-05T11:00", distance_m=8_200),
+        ],
+        "2026-06-05T12:00",
+        "delivered_not_received",
+    )
+    assert cause(decision) == (Outcome.EXTERNAL, "courier")
+
+
 def test_a_complaint_without_its_case_names_nobody(bank: Rules) -> None:
     """Words alone are no evidence, whatever they say."""
     at = micros("2026-06-10T10:00")
