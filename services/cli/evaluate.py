@@ -108,7 +108,8 @@ def causes(
     """Hold the causes that are named against planted truth, beside two simple rules.
 
     Cases of three companies, each with one planted fault, go through the real classifier and the tracing core without a
-    broker. Without `--missing` and `--late` there are three runs: complete, 20 % of events missing, 20 % late.
+    broker. Without `--missing` and `--late` there are four runs: complete, 20 % of the events missing or late (half each),
+    20 % missing, 20 % late.
 
     **The rule.** *top-1*: the cause named first is the true one (of several, the largest, or one within a tenth of it).
     Naming nobody (waiting, asked, triage) counts as **not right** wherever the evidence was there, also when the run has
