@@ -25,11 +25,12 @@ from services.registry import Company as Registry
 from services.registry import Files, RegistryError, load_files
 from services.router.checkpoint.checkpointer import Partition
 from services.router.rules import rules_from
+from services.router.stages import rows
 from services.router.stages.base import Company, Record, Stage
 
 log = structlog.get_logger(__name__)
 
-ROW: Final = b"registry"
+ROW: Final = rows.REGISTRY
 """The partition's row with the digest of the contents that decide."""
 _MEMORY: Final = "company"
 
