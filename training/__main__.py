@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from services.router.tracing.linear import parse
 from training import artefact, fit, texts, vectors
 from training.texts import Text
 
@@ -40,6 +41,9 @@ def one(language: str, shared: Path, date: str | None) -> None:
     gathered, sources = texts.gather(language, shared)
     labels = sorted({label for text in gathered for label in text.labels})
     seen = [vectors.look(text.text, language, labels) for text in gathered]
+    print(
+        f"{language}: {len(gathered)} texts; " + ", ".join(f"{s.name} {s.texts}" for s in sources)
+    )
 
     def kept(text: Text) -> bool:
         return language != "id" or text.source != "dev" or not texts.held_out(text.key)
@@ -54,11 +58,13 @@ def one(language: str, shared: Path, date: str | None) -> None:
     margins = fit.left_out(matrix, small, labels, [place[n] for n in judged])
     crossed = fit.figures(margins, [gathered[n] for n in judged], labels)
     heat = fit.temperature(margins, [gathered[n] for n in judged], labels)
+    print(f"{language}: cross-validated {crossed}, temperature {heat}")
     found: dict[str, object] = {"cross-validated": crossed}
     if away:
         fitted = fit.fit(matrix, small, labels, range(len(here)))
         held = fitted.margins(words.matrix([seen[n] for n in away]))
         found["held out"] = fit.figures(held, [gathered[n] for n in away], labels)
+        print(f"{language}: held out {found['held out']}")
     if not date:
         return
     words = vectors.vocabulary(seen)
@@ -76,6 +82,7 @@ def one(language: str, shared: Path, date: str | None) -> None:
     )
     path = OUT / f"{language}.model"
     path.write_text(text, encoding="utf-8")
+    print(f"{path.relative_to(ROOT)}: {len(parse(text).rows)} features, {len(text) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from training.texts import Text
 PULL: Final[Mapping[str, float]] = {
     "dev": 1.0,
     "prdect": 1.0,
-    "banking": 1.0,
-    "corpus": 0.6,
+    "banking": 0.7,
+    "corpus": 0.7,
     "phrases": 0.6,
 }
 """How much a text of each source counts."""

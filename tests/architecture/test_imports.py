@@ -74,7 +74,7 @@ PURE = {
     "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.vocabulary",
 }  # fmt: skip
 CORES: dict[str, tuple[str, ...]] = {
-    "services.router.tracing": (),
+    "services.router.tracing": ("numpy",),
     "services.router.lifecycle": ("services.router.tracing",),
     # What intake decides *is* the contract: which record an accepted body becomes, under which derived id.
     "services.intake.acceptance": ("schemas", "services.chassis.ids", "services.intake.bodies"),

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Transition
-from services.router.tracing.model import Attribute
 from services.router.tracing.linear import LinearModel
+from services.router.tracing.model import Attribute
 from services.router.tracing.packs import LanguagePack
 from services.router.tracing.worktime import WorkingTime
 
