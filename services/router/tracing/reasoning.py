@@ -151,10 +151,10 @@ def _see(
     asked = {score.symptom for score in scores}
     vague = rules.vague in asked
     broken = tuple(
-        found
+        shown
         for rule in rules.contradictions
         if (vague or not asked.isdisjoint(rule.explains))
-        and (found := contradiction(rule, timeline, rules, heard)) is not None
+        and (shown := contradiction(rule, timeline, rules, heard)) is not None
     )
     found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
     causes = mix(found)

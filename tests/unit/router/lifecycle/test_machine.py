@@ -211,3 +211,34 @@ def test_any_order_of_happenings_keeps_the_books(story: list[tuple[object, ...]]
                 del open_now[effect.assignment.target.department]
         if not life.over:
             assert {d: a.assignment_id for d, a in life.assignments.items()} == open_now
+
+
+def test_a_complaint_that_ends_before_its_decision_is_decided_all_the_same() -> None:
+    """Satisfied, or withdrawn, before the answer came: one decision, nobody told, then the end."""
+    for kind, end in (
+        (MessageKind.SATISFIED, ComplaintState.CLOSED),
+        (MessageKind.WITHDRAW, ComplaintState.WITHDRAWN),
+    ):
+        life, _ = machine.received(a_life())
+        life, effects = machine.messaged(life, kind, at=20)
+        assert not life.over
+        assert effects == ()
+
+        life, effects = machine.decided(life, a_verdict("m1", "packing"), at=30, new_id=new_id)
+
+        assert (life.state, life.revision, life.assignments) == (end, 1, {})
+        assert effects == (PublishDecision(1), PublishStatus())
+        assert machine.decided(life, a_verdict("m2"), at=31, new_id=new_id) == (life, ())
+
+
+def test_reopened_before_the_decision_is_as_if_it_had_never_ended() -> None:
+    """Satisfied, and not after all, before the answer: the decision is made as for any other."""
+    life, _ = machine.received(a_life())
+    life, _ = machine.messaged(life, MessageKind.SATISFIED, at=20)
+    life, effects = machine.messaged(life, MessageKind.REOPEN, at=21)
+    assert effects == ()
+
+    life, effects = machine.decided(life, a_verdict("m1", "packing"), at=30, new_id=new_id)
+
+    assert life.state is ComplaintState.ASSIGNED
+    assert set(life.assignments) == {"packing"}
