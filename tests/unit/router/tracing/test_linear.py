@@ -1,0 +1,132 @@
+"""The linear model and its file: whole numbers, digest, the same everywhere."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.registry import load_example
+from services.registry.models import digests, model_text
+from services.router.tracing import features
+from services.router.tracing.company import Rules
+from services.router.tracing.linear import FORMAT, ModelError, parse, seal
+from services.router.tracing.symptoms import MOST, classify
+
+LANGUAGES = ("id", "en")
+SMALL = "\n".join(
+    [
+        FORMAT,
+        "language\tid",
+        f"version\t{features.VERSION}",
+        "labels\tlate unclear",
+        "bias\t0 10",
+        "scale\t100.0",
+        "features",
+        "w:telat\t400 -400 1000",
+        "b:belum sampai\t900 -100 4000",
+        "n:a>b\t50 0 1000",
+        "q:late\t100 -100 0",
+    ]
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_shipped_model_fits_its_digest_and_says_where_it_comes_from(language: str) -> None:
+    """Whoever changes a weight by hand breaks the digest; the header names data, counts, command and figures."""
+    text = model_text(language)
+    assert text is not None
+    model = parse(text)
+    assert model.digest == digests([language])[language]
+    assert {"date", "command", "texts", "source 1", "cross-validated"} <= model.header.keys()
+    assert len(text.encode()) < 3_000_000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_feature_holds_more_than_two_words_or_long_pieces(language: str) -> None:
+    """The texts that it was fitted on cannot be read out of it."""
+    text = model_text(language)
+    assert text is not None
+    for name in parse(text).rows:
+        kind, _, rest = name.partition(":")
+        assert len(rest.split()) <= 2, name
+        assert kind != "c" or len(rest) <= 5, name
+
+
+def test_another_weight_is_refused() -> None:
+    """A file that was changed does not load."""
+    sealed = seal(SMALL)
+    parse(sealed)
+    with pytest.raises(ModelError, match="digest"):
+        parse(sealed.replace("400", "401", 1))
+
+
+def test_another_format_or_version_is_refused_with_the_remedy() -> None:
+    """Features of another version would be read wrong without anybody noticing."""
+    with pytest.raises(ModelError, match="make train"):
+        parse("something else\n")
+    with pytest.raises(ModelError, match="train it again"):
+        parse(seal(SMALL.replace(f"version\t{features.VERSION}", "version\t0")))
+
+
+def test_what_is_added_up_is_what_the_features_are_named() -> None:
+    """The quick paths for words, pairs and concepts give what a plain sum over the named features gives."""
+    model = parse(seal(SMALL))
+    late, unclear = model.probabilities(
+        ["telat", "belum", "sampai"], [("a",), ("b",), ()], {"late": 2.0}
+    )
+    assert late + unclear == pytest.approx(1.0)
+    # word 400/sqrt(1) + pair 900/sqrt(4) + concepts 50/sqrt(1) + cue 100 * 20/50, over the scale of 100.
+    logits = [(400 + 450 + 50 + 40) / 100, (10 - 400 - 50 - 40) / 100]
+    share = 1 / (1 + 2.718281828459045 ** (logits[1] - logits[0]))
+    assert late == pytest.approx(share, abs=0.001)
+
+
+def test_words_seen_before_change_nothing() -> None:
+    """What is remembered of words is speed only."""
+    fresh, used = parse(seal(SMALL)), parse(seal(SMALL))
+    used.probabilities(["telat", "apa", "saja"], [(), (), ()], {})
+    asked = (["telat", "lagi"], [(), ()], {"late": -1.0})
+    assert fresh.probabilities(*asked) == used.probabilities(*asked)
+
+
+def test_the_digest_of_the_models_is_part_of_the_companys() -> None:
+    """Another model is another version of what decides."""
+    company = load_example("shop")
+    assert company.models == digests(company.company.languages)
+    other = company.model_copy(update={"models": {"id": "0" * 64}})
+    assert other.digest != company.digest
+
+
+@settings(deadline=None)
+@given(
+    text=st.one_of(
+        st.text(max_size=400),
+        st.lists(
+            st.sampled_from(
+                [
+                    "barang",
+                    "belum",
+                    "sampai",
+                    "refund",
+                    "gak",
+                    "10",
+                    "hari",
+                    "the",
+                    "não",
+                    "!!",
+                    "😡",
+                ]
+            )
+        ).map(" ".join),
+    ),
+    language=st.sampled_from([None, "id", "en", "pt", "xx"]),
+)
+def test_any_text_is_read(shop: Rules, text: str, language: str | None) -> None:
+    """Never raises; probabilities lie within 0..1, fall, and add up to at most 1; the same text gives the same."""
+    scores = classify(text, language, shop)
+    shares = [score.probability for score in scores]
+    assert 1 <= len(scores) <= MOST
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 1
+    assert len({score.symptom for score in scores}) == len(scores)
+    assert classify(text, language, shop) == scores
