@@ -15,6 +15,7 @@ from schemas.complaint import ComplaintReceivedV1
 from services.chassis.errors import PermanentError
 from services.cli.connection import ConsoleClient, console_address
 from services.cli.story import decisions, sentences, unknowns
+from services.cli.trace_picture import legend, picture
 
 BAR_WIDTH: Final = 16
 
@@ -64,12 +65,23 @@ def _decision(decision: Mapping[str, Any], screen: Console) -> None:
         f"\n[bold]Revision {decision['revision']}: {decision['outcome']}[/], "
         f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}"
     )
+    drawn = picture(decision)
+    if drawn is not None:
+        screen.print(drawn)
+        if explained := legend(decision):
+            screen.print(f"[dim]{explained}[/]")
+    said = ", ".join(
+        f"{each['symptom']} {each['probability']:.0%}" for each in decision.get("symptoms", ())
+    )
+    if said:
+        screen.print(f"The customer says: {escape(said)}")
     causes = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("cause", "", "share", "activity", "kind"):
         causes.add_column(column, justify="right" if column == "share" else "left")
     for cause in decision.get("causes", ()):
         causes.add_row(
-            cause["department"],
+            cause["department"]
+            + (f" (published by {cause['publisher']})" if cause.get("publisher") else ""),
             f"[cyan]{bar(cause['share'])}[/]",
             f"{cause['share']:.0%}",
             cause.get("activity") or "",
@@ -80,13 +92,23 @@ def _decision(decision: Mapping[str, Any], screen: Console) -> None:
     if recovery:
         screen.print(f"Can help now: [bold]{recovery['department']}[/] ({recovery['action']})")
     _evidence(decision, screen)
-    for sentence in sentences(decision.get("explanation")):
-        screen.print(f"  - {escape(sentence)}")
+    grounds = decision.get("grounds", ())
+    for number, sentence in enumerate(sentences(decision.get("explanation"))):
+        rests_on = ", ".join(grounds[number]) if number < len(grounds) else ""
+        screen.print(
+            f"  - {escape(sentence)}" + (f" [dim]({escape(rests_on)})[/]" if rests_on else "")
+        )
+    if question := decision.get("question"):
+        text = question["text"].get("en") or next(iter(question["text"].values()), question["fact"])
+        screen.print(f"  [bold]{escape(question['department'])}[/] is asked: {escape(text)}")
+    if candidates := decision.get("candidates"):
+        names = ", ".join(f"{each['department']} {each['share']:.0%}" for each in candidates)
+        screen.print(f"  A person may begin with: {escape(names)}")
     for unknown in unknowns(decision):
         screen.print("  " + escape(unknown))
-    said = sentences(decision.get("customer_words"))
-    if said:
-        screen.print("For the customer: " + escape(" ".join(said)))
+    words = sentences(decision.get("customer_words"))
+    if words:
+        screen.print("For the customer: " + escape(" ".join(words)))
 
 
 def _evidence(decision: Mapping[str, Any], screen: Console) -> None:
