@@ -31,8 +31,8 @@ test: setup ## Every check and test; ends with the count
 check: setup ## Style, types, import contracts, generated files (part of make test too)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m schemas.generate --check && $(BIN)/python -m services.cli.configuration --check
 
-chaos: setup ## The long fault suite
-	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' $(PYTEST_ARGS)
+chaos: setup ## The long fault suite, and the protocol model at full length
+	@$(BIN)/python -m pytest tests/chaos tests/unit/router/protocol -m "chaos or not chaos" $(PYTEST_ARGS)
 
 bench: setup $(VENV)/bench/.installed ## Throughput and latency beside a bare client loop, in one run (BENCH_ARGS=--quick)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
