@@ -37,8 +37,8 @@ class Stage(Protocol):
         ...
 
 
-Carry = Callable[[list[Output], int, int], None]
-"""Takes the open checkpoint's outputs, the index of the first new one, and the timestamp of the record in hand."""
+Carry = Callable[[list[Output], int, Any], None]
+"""Takes the open checkpoint's outputs, the index of the first new one, and the record in hand."""
 
 
 Handled = Callable[[Batch], None]
@@ -118,7 +118,7 @@ async def take(
             emitted = len(outputs)
             stage.handle(partition, record)
             if carry is not None and len(outputs) > emitted:
-                carry(outputs, emitted, record.timestamp)
+                carry(outputs, emitted, record)
         checkpointer.consumed(batch.topic, batch.partition, chunk[-1].offset + 1, len(chunk))
         metrics.ROUTER_EVENTS.labels(batch.topic).inc(len(chunk))
         await asyncio.sleep(0)

@@ -67,11 +67,6 @@ class Worker:
         self.app = _faust_app(kafka, settings, group, state_dir)
         backlog = Backlog(lambda: clock.now().timestamp())
         leading = kafka.topic(topics.PROCESS_OBSERVED.name)
-
-        def handled(batch: Batch) -> None:
-            if batch.topic == leading:
-                backlog.handled(batch.partition, batch.records[-1].timestamp)
-
         reader = Reader(
             kafka.for_librdkafka(),
             group=group,
@@ -96,10 +91,13 @@ class Worker:
             leading=leading,
             asking=kafka.topic(topics.TRACE_REQUESTED.name),
             epoch=lambda: self.checkpointer.epoch,
-            deliver=bind(self.app, self.checkpointer, stages, carry, handled),
+            deliver=bind(self.app, self.checkpointer, stages, carry, self._handled),
         )
         self._topics = [topic for stage in stages for topic in stage.topics]
         self._partitions = kafka.partitions
+
+    def _handled(self, batch: Batch) -> None:
+        self._feed.handled(batch)
 
     def unready(self) -> str | None:
         """Why the worker does no work now, or None."""

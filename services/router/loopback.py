@@ -3,7 +3,8 @@
 A complaint needs a question to the evidence stage and its answer.  Over Kafka each is a transaction and a fetch of its own; here
 both are handled within the transaction of the complaint itself, and not written: nobody else reads them, what they led to
 is in the rows and in the decision, and on one disk every partition that a transaction touches is flushed twice.  What they led to
-names as its cause what led to them, so that causes are always in the log.
+names as its cause what led to them, so that causes are always in the log.  A question that did go over Kafka gets its answer there
+too, marked as handled; the reader passes over it.
 
 It is still exactly-once: rows of both partitions, outputs and the offset of the complaint are one transaction, fenced by one
 generation; the checkpoint stages an offset of every partition whose rows it changes, so that whoever takes one over waits for
@@ -20,7 +21,7 @@ from schemas import codec, topics
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.transactions import Output
-from services.router.stages.base import Stage
+from services.router.stages.base import HANDLED, Record, Stage
 
 _LOOPED = (topics.TRACE_REQUESTED.name, topics.TRACE_ANSWERED.name)
 """Topics that only the router writes, and only the router reads."""
@@ -66,25 +67,30 @@ class Loopback:
         self._behind = behind
         self._question = physical(topics.TRACE_REQUESTED.name)
 
-    def carry(self, outputs: list[Output], start: int, timestamp: int) -> None:
+    def carry(self, outputs: list[Output], start: int, record: Record) -> None:
         """Handle what was emitted since `start`, and what that emits, as far as it is ours.
 
         Args:
-            outputs: of the open checkpoint; handled ones are taken out.
+            outputs: of the open checkpoint; handled ones are taken out, or marked where the log has their question.
             start: index of the first one to look at.
-            timestamp: of the record that led to them, in milliseconds.
+            record: that led to them.
         """
+        # A question that is in the log has its answer there too.
+        asked_in_the_log = record.topic == self._question
         index = start
         while index < len(outputs):
             output = outputs[index]
             stage = self._stages.get(output.topic)
             emitted = len(outputs)
-            if stage is None or not self._handled(stage, output, timestamp):
+            if stage is None or not self._handled(stage, output, record.timestamp):
                 index += 1
-                continue
-            for later in range(emitted, len(outputs)):
-                outputs[later] = _caused_likewise(outputs[later], output)
-            del outputs[index]
+            elif asked_in_the_log:
+                outputs[index] = replace(output, headers=[*output.headers, (HANDLED, b"1")])
+                index += 1
+            else:
+                for later in range(emitted, len(outputs)):
+                    outputs[later] = _caused_likewise(outputs[later], output)
+                del outputs[index]
 
     def _handled(self, stage: Stage, output: Output, timestamp: int) -> bool:
         if output.key is None:

@@ -52,6 +52,11 @@ class Backlog:
         self._waiting[partition] = self._waiting.get(partition, 0) - 1
         self._newest[partition] = newest_ms / 1000
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a batch of the leading topic waits to be handled, of any partition."""
+        return any(count > 0 for count in self._waiting.values())
+
     def behind(self, partition: int) -> bool:
         """Whether the partition's questions have to wait."""
         now = self._wall_seconds()

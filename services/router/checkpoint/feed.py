@@ -11,8 +11,10 @@ Hazard: a batch carries the epoch in which it was fetched; everything here is fo
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from services.chassis import metrics
@@ -23,6 +25,8 @@ POLL_SECONDS: Final = 0.2
 """The longest wait for a record: a takeover waits for it to end."""
 HOLDING_SECONDS: Final = 0.02
 """The same while questions are kept."""
+PATIENCE_SECONDS: Final = 0.5
+"""The longest wait for the events of a fetch to be handled; what is handed over then asks over Kafka if it has to."""
 LAG_SECONDS: Final = 5.0
 """Between two measurements for operators."""
 
@@ -81,6 +85,7 @@ class Feed:
         self._fed_epoch = 0
         self._kept: dict[Place, list[Batch]] = {}
         self._measured = 0.0
+        self._progress = asyncio.Event()
 
     async def run(self) -> None:
         """Feed for ever; any error is final."""
@@ -101,12 +106,34 @@ class Feed:
         for batch in fetched.batches:
             if batch.topic == self._leading:
                 self._backlog.delivered(batch.partition)
-        # Stable: what leads first, otherwise as fetched.
-        for batch in sorted(fetched.batches, key=lambda each: each.topic != self._leading):
+        others: list[Batch] = []
+        for batch in fetched.batches:
+            if batch.topic == self._leading:
+                await self._deliver(batch)
+            else:
+                others.append(batch)
+        if others:
+            # An event and the complaint about it often come in one fetch: a complaint that overtook it would have to ask
+            # over Kafka, and wait.
+            await self._until_handled(epoch)
+        for batch in others:
             await self._hand_over(batch)
         for place in list(self._kept):
             await self._let_go(place)
         await self._measure()
+
+    def handled(self, batch: Batch) -> None:
+        """To be told of each batch of the present epoch once its records are handled."""
+        if batch.topic == self._leading:
+            self._backlog.handled(batch.partition, batch.records[-1].timestamp)
+            self._progress.set()
+
+    async def _until_handled(self, epoch: int) -> None:
+        ends = self._monotonic() + PATIENCE_SECONDS
+        while self._backlog.waiting and epoch == self._epoch() and self._monotonic() < ends:
+            self._progress.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._progress.wait(), HOLDING_SECONDS)
 
     async def _hand_over(self, batch: Batch) -> None:
         place = batch.topic, batch.partition

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas import topics
-from services.router.loopback import Loopback
+from services.router.loopback import LocalRecord, Loopback
 from services.router.stages.base import HANDLED
 from tests.unit.router.test_stages import PARTITIONS, PREFIX, Pipeline, late_packing
 
@@ -18,6 +18,7 @@ class ShortPipeline(Pipeline):
     """As a worker that owns some of the partitions: what it can, it handles within the record's own step."""
 
     owned: frozenset[int] = frozenset(range(PARTITIONS))
+    behind = False
 
     def _handle(self, topic, key, value, headers, partition, at):  # type: ignore[no-untyped-def]
         emitted = len(self.outputs)
@@ -27,8 +28,10 @@ class ShortPipeline(Pipeline):
             {number: self.partitions[number] for number in self.owned},
             count=PARTITIONS,
             physical=lambda name: PREFIX + name,
+            behind=lambda _number: self.behind,
         )
-        loopback.carry(self.outputs, emitted, int(at.timestamp() * 1000))
+        read = LocalRecord(topic, 0, key, value, headers, int(at.timestamp() * 1000))
+        loopback.carry(self.outputs, emitted, read)
 
 
 def said(pipeline: Pipeline) -> dict[str, list[tuple[bytes | None, bytes | None]]]:
@@ -70,6 +73,22 @@ def test_every_cause_is_in_the_log(tmp_path: Path) -> None:
     ids = {header["ce_id"] for header in headers}
     causes = {header["ce_causationid"] for header in headers}
     assert causes - ids == {b"received-1"}, "only the complaint, which was read, lies elsewhere"
+    pipeline.close()
+
+
+def test_a_question_in_the_log_has_its_answer_there(tmp_path: Path) -> None:
+    """Where only the question went over Kafka, the answer is handled at once, and written with the mark for its reader."""
+    pipeline = ShortPipeline(tmp_path)
+    late_packing(pipeline)
+    pipeline.behind = True
+    pipeline.complains()
+
+    (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
+    (answer,) = pipeline.written[PREFIX + topics.TRACE_ANSWERED.name]
+    headers = dict(answer.headers)
+    assert headers["ce_causationid"] == dict(question.headers)["ce_id"]
+    assert headers[HANDLED] == b"1"
+    assert len(pipeline.decisions) == 1
     pipeline.close()
 
 
@@ -125,6 +144,6 @@ def test_a_partition_that_is_behind_is_asked_the_long_way(tmp_path: Path) -> Non
 
     (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
     outputs = [question]
-    loopback.carry(outputs, 0, 0)
+    loopback.carry(outputs, 0, LocalRecord("elsewhere", 0, None, None, (), 0))
     assert outputs == [question]
     pipeline.close()
