@@ -34,8 +34,8 @@ from services.router.tracing.company import (
     SymptomRule,
     Unfollowed,
 )
-from services.router.tracing.model import PARTS
 from services.router.tracing.linear import LinearModel, parse
+from services.router.tracing.model import PARTS
 from services.router.tracing.packs import Cue, LanguagePack, compile_pack
 from services.router.tracing.worktime import WorkingTime
 
