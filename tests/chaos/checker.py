@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from confluent_kafka import KafkaException
 from tests.chaos.invariants import Result, Violation, judge
 from tests.chaos.journal import Evidence, read_client_log, read_seen_log, read_webhook_log
 from tests.chaos.topics import Cluster
+
+COMPANY = Path(__file__).parents[2] / "examples" / "shop"
 
 EXAMPLES = 5
 """Of each kind of violation."""
@@ -32,6 +35,7 @@ def gather(
     seen_logs: Sequence[Path] = (),
     raw: bool = False,
     patience: float = 30.0,
+    company: Path = COMPANY,
 ) -> Evidence:
     """Read everything.
 
@@ -42,20 +46,38 @@ def gather(
         seen_logs: Of a follower.
         raw: Whether to count aborted records, too.
         patience: Seconds to wait for open transactions to end.
+        company: The company's folder, which says what system attests which activity.
 
     Raises:
         KafkaException, TimeoutError: The cluster does not answer.
         OSError, ValueError: A log cannot be read.
     """
     behind = cluster.open_transactions(patience)
+    topics = cluster.read()
     return Evidence(
         client=read_client_log(client_logs),
         calls=read_webhook_log(webhook_logs),
-        topics=cluster.read(),
+        topics=topics,
         seen=read_seen_log(seen_logs),
         open_transactions=behind,
         raw=cluster.count_raw() if raw else {},
+        state=cluster.state(),
+        partitions=cluster.count(),
+        sources=sources_of(company),
     )
+
+
+def sources_of(company: Path) -> dict[str, str]:
+    """activity -> the system that attests it."""
+    found: dict[str, str] = {}
+    for path in sorted((company / "processes").glob("*.toml")):
+        process = tomllib.loads(path.read_text(encoding="utf-8"))
+        # A fault is an activity too, seen by whoever says so.
+        for kind in ("activities", "faults"):
+            for name, activity in process.get(kind, {}).items():
+                if "source" in activity:
+                    found[name] = activity["source"]
+    return found
 
 
 def violations(results: Sequence[Result]) -> list[Violation]:
@@ -111,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--client-log", type=Path, action="append", required=True)
     parser.add_argument("--webhook-log", type=Path, action="append", required=True)
     parser.add_argument("--seen-log", type=Path, action="append", default=[])
+    parser.add_argument("--company", type=Path, default=COMPANY, help="the company's folder")
     parser.add_argument("--raw", action="store_true", help="count aborted records, too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -121,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             webhook_logs=options.webhook_log,
             seen_logs=options.seen_log,
             raw=options.raw,
+            company=options.company,
         )
     except (KafkaException, TimeoutError, OSError, ValueError, KeyError) as error:
         print(f"the evidence cannot be read: {error!r}", file=sys.stderr)

@@ -11,10 +11,12 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+from tests.chaos.checks.state import State
 
 What = Literal["complaint", "events", "message"]
 
@@ -93,12 +95,40 @@ class Request:
         return "fail" if len(refused) == self.attempts else "info"
 
 
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A record that a scenario wrote straight to a topic although it breaks a rule."""
+
+    kind: str
+    topic: str
+    partition: int
+    offset: int
+    misplaced: bool = False
+    """It breaks no contract, but lies in a partition that is not its key's."""
+
+    @property
+    def origin(self) -> str:
+        """As a dead letter names it."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Very many process events that were written straight to their topic, and acknowledged."""
+
+    prefix: str
+    """Of their cases."""
+    events: int
+
+
 @dataclass(slots=True)
 class ClientLog:
     """The client's side of the story."""
 
     requests: dict[str, Request] = field(default_factory=dict)
     """By key, in order of first sending."""
+    planted: list[Planted] = field(default_factory=list)
+    bulk: list[Bulk] = field(default_factory=list)
 
     def of(self, what: What) -> list[Request]:
         """Those of one kind."""
@@ -110,7 +140,15 @@ def read_client_log(paths: Iterable[Path]) -> ClientLog:
     log = ClientLog()
     for path in paths:
         for row in rows(path):
-            if row["row"] == "request":
+            if row["row"] == "planted":
+                log.planted.append(
+                    Planted(
+                        row["kind"], row["topic"], row["partition"], row["offset"], row["misplaced"]
+                    )
+                )
+            elif row["row"] == "bulk":
+                log.bulk.append(Bulk(row["prefix"], row["events"]))
+            elif row["row"] == "request":
                 request = log.requests.get(row["key"])
                 if request is None:
                     request = Request(row["key"], row["what"], row["body"])
@@ -226,6 +264,19 @@ def read_seen_log(paths: Iterable[Path]) -> list[Seen]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How long nothing came in, and nothing went out, for something that was done to the pipeline."""
+
+    name: str
+    accepted: float
+    """Seconds between two complaints answered 202."""
+    delivered: float
+    """Seconds between two webhook calls that were answered 2xx."""
+    bound: float | None = None
+    """What is allowed; None where standing still is what was asked for."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """All that a verdict rests on."""
@@ -239,6 +290,34 @@ class Evidence:
     """Partitions whose stable end stays behind their end."""
     raw: dict[str, int] = field(default_factory=dict)
     """Records by topic that a reader of uncommitted data would see; empty when nobody looked."""
+    state: State | None = None
+    """The router's rows, once the pipeline has come to rest; None when nobody looked."""
+    partitions: int = 1
+    """Of each keyed topic."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """activity -> the system that attests it, where an event names none."""
+    stood: list[Stood] = field(default_factory=list)
+    clocks_jump: bool = False
+    """Whether the processes' clocks were set wrong on purpose."""
+
+    def sound(self) -> Evidence:
+        """The same without what was planted broken, and without the dead letters of it."""
+        broken = {each.origin for each in self.client.planted if not each.misplaced}
+        if not broken:
+            return self
+        topics = {}
+        for topic, records in self.topics.items():
+            if topic.endswith(".dlq"):
+                topics[topic] = [r for r in records if r.data.get("origin") not in broken]
+            else:
+                topics[topic] = [
+                    r for r in records if f"{topic}:{r.partition}:{r.offset}" not in broken
+                ]
+        return replace(self, topics=topics)
+
+    def is_bulk(self, record: Record) -> bool:
+        """Whether a record belongs to a bulk."""
+        return any(record.key.startswith(bulk.prefix) for bulk in self.client.bulk)
 
     def inboxes(self) -> list[Record]:
         """Every record of every department's inbox."""

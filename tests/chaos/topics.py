@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from tests.chaos.checks.state import State
 from tests.chaos.journal import Journal, Record, Seen
 
 AUDITED = re.compile(
     r"complaint\.(received|messaged|traced|status)|process\.observed|trace\.(requested|answered)"
     r"|department\.[a-z0-9_-]+\.inbox|notification\.recorded|clock\.tick|(router|notifier|console)\.dlq"
 )
-"""All but the router's own changelog, which is no event's home."""
+"""All but the router's own changelog, which is no event's home, and is read by `Cluster.state`."""
+STATE = "router.state"
 _OPTIONS: dict[str, Any] = {
     "enable.auto.commit": False,
     "enable.partition.eof": True,
@@ -90,6 +92,29 @@ class Cluster:
             records.sort(key=lambda record: (record.partition, record.offset))
         return found
 
+    def state(self) -> State:
+        """The router's rows: the last committed value of each key of its changelog."""
+        rows: dict[int, dict[bytes, bytes]] = {}
+
+        def take(message: Any) -> None:
+            of = rows.setdefault(message.partition(), {})
+            if message.value() is None:
+                of.pop(message.key(), None)
+            else:
+                of[message.key()] = message.value()
+
+        self._follow("read_committed", self._of(STATE), take)
+        return State(rows)
+
+    def count(self) -> int:
+        """Partitions of each keyed topic."""
+        return len(self._of(STATE))
+
+    def _of(self, topic: str) -> list[TopicPartition]:
+        name = self._prefix + topic
+        metadata = self._admin.list_topics(name, timeout=20).topics[name]
+        return [TopicPartition(name, number) for number in sorted(metadata.partitions)]
+
     def count_raw(self) -> dict[str, int]:
         """How many records a reader of uncommitted data gets, by topic: the difference was aborted."""
         counts: dict[str, int] = {self.logical(p.topic): 0 for p in self.partitions()}
@@ -133,7 +158,13 @@ class Cluster:
         )
 
     def _consume(self, isolation: str, take: Callable[[Record], None]) -> None:
-        waiting = {(each.topic, each.partition) for each in self.partitions()}
+        self._follow(isolation, self.partitions(), lambda message: take(self.record(message)))
+
+    def _follow(
+        self, isolation: str, partitions: Iterable[TopicPartition], take: Callable[[Any], None]
+    ) -> None:
+        """Give every record up to the end as it is at that time."""
+        waiting = {(each.topic, each.partition) for each in partitions}
         consumer = self.consumer(isolation)
         try:
             consumer.assign([TopicPartition(topic, number, 0) for topic, number in waiting])
@@ -145,7 +176,7 @@ class Cluster:
                     until = time.monotonic() + 60
                     error = message.error()
                     if error is None:
-                        take(self.record(message))
+                        take(message)
                     elif error.code() == KafkaError._PARTITION_EOF:
                         waiting.discard((message.topic(), message.partition()))
                     elif not error.retriable():

@@ -1,0 +1,1 @@
+"""One room for each group of promises; tests/chaos/invariants.py has the list."""
