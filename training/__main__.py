@@ -59,12 +59,18 @@ def one(language: str, shared: Path, date: str | None) -> None:
     crossed = fit.figures(margins, [gathered[n] for n in judged], labels)
     heat = fit.temperature(margins, [gathered[n] for n in judged], labels)
     print(f"{language}: cross-validated {crossed}, temperature {heat}")
+    print(
+        f"  calibration error, coverage curve: {fit.sureness(margins, [gathered[n] for n in judged], labels, heat)}"
+    )
     found: dict[str, object] = {"cross-validated": crossed}
     if away:
         fitted = fit.fit(matrix, small, labels, range(len(here)))
         held = fitted.margins(words.matrix([seen[n] for n in away]))
         found["held out"] = fit.figures(held, [gathered[n] for n in away], labels)
-        print(f"{language}: held out {found['held out']}")
+        error, points = fit.sureness(held, [gathered[n] for n in away], labels, heat)
+        found["held out, calibration error"] = error
+        print(f"{language}: held out {found['held out']}, calibration error {error}")
+        print("  (threshold, coverage, accuracy): " + " ".join(map(str, points)))
     if not date:
         return
     words = vectors.vocabulary(seen)

@@ -116,3 +116,29 @@ def temperature(margins: Any, texts: Sequence[Text], labels: Sequence[str]) -> f
         if loss < best:
             best, chosen = loss, heat
     return round(chosen, 6)
+
+
+def sureness(
+    margins: Any, texts: Sequence[Text], labels: Sequence[str], heat: float
+) -> tuple[float, list[tuple[float, float, float]]]:
+    """Return the expected calibration error (ten bins), and (threshold, coverage, accuracy) of what is named from there."""
+    scaled = margins / heat
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    sure = shares.max(axis=1)
+    best = [labels[n] for n in margins.argmax(axis=1)]
+    right = np.array([name == text.labels[0] for name, text in zip(best, texts, strict=True)])
+    named = np.array([name != "unclear" for name in best])
+    error = 0.0
+    for low in np.arange(0, 1, 0.1):
+        inside = (sure >= low) & (sure < low + 0.1)
+        if inside.any():
+            error += abs(float(sure[inside].sum()) - float(right[inside].sum())) / len(sure)
+    points = []
+    for threshold in (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+        chosen = named & (sure >= threshold)
+        if chosen.any():
+            points.append(
+                (threshold, round(float(chosen.mean()), 3), round(float(right[chosen].mean()), 3))
+            )
+    return round(error, 4), points
