@@ -260,7 +260,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--partitions", type=int, default=topics.DEFAULT_PARTITIONS)
     parser.add_argument(
-        "--seconds", type=float, default=1_800.0, help="the longest time to take all of it in"
+        "--seconds", type=float, default=3_600.0, help="the longest time to take all of it in"
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout, the rest on stderr")
     parser.add_argument("--output", type=Path, help="a file for the JSON")
