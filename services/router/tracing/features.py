@@ -126,11 +126,12 @@ def concepts(places: Sequence[tuple[str, ...]]) -> list[str]:
 
 def cues(weights: Mapping[str, float], labels: Sequence[str]) -> list[tuple[str, int]]:
     """Return what the pack's cues say: weight in tenths, whether it names the symptom, which names it most."""
-    tenths = {label: round(weights.get(label, 0.0) * _TENTHS) for label in labels}
-    most = max(tenths.values())
+    if not weights:
+        return [("q-", 50)]
+    tenths = [(label, round(weights[label] * _TENTHS)) for label in labels if label in weights]
+    most = max((value for _, value in tenths), default=0)
     found: list[tuple[str, int]] = []
-    for label in labels:
-        value = tenths[label]
+    for label, value in tenths:
         if value:
             found.append(("q:" + label, min(max(value, _CUE_LEAST), _CUE_MOST)))
         if value >= _NAMED:

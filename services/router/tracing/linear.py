@@ -59,6 +59,9 @@ class LinearModel:
     before: Mapping[str, Mapping[str, int]]
     """Rows of concepts, one before the other."""
     _words: dict[str, tuple[Row, str]] = field(default_factory=dict, compare=False)
+    _met: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = field(
+        default_factory=dict, compare=False
+    )
 
     def probabilities(
         self, words: Sequence[str], places: Sequence[tuple[str, ...]], weights: Mapping[str, float]
@@ -68,28 +71,37 @@ class LinearModel:
         ``words`` are spelled, ``places`` their concepts, ``weights`` what the pack's cues say by symptom.
         """
         width = len(self.labels) + 1
+        nothing = len(self.table) - 1
         both, stems = self._single(words)
-        opening = [self.rows.get(name) for name in features.first(stems)]
+        get = self.rows.get
+        found = [nothing, *self._pairs(stems)]
+        starts = [0, len(found)]
+        found.append(nothing)
+        found += self._concepts(places)
+        starts.append(len(found))
+        found.append(nothing)
+        found += [row for name in features.first(stems) if (row := get(name)) is not None]
+        summed = np.add.reduceat(self.table.take(found, axis=0), starts, axis=0).tolist()
+        summed.append(both[:width].tolist())
+        summed.append(both[width:].tolist())
+        said = [
+            (row, times)
+            for name, times in features.cues(weights, self.labels)
+            if (row := get(name)) is not None
+        ]
         logits = [float(value) for value in self.bias]
-        for summed in (
-            both[:width],
-            both[width:],
-            self._sum(self._pairs(stems)),
-            self._sum(self._concepts(places)),
-            self._sum([row for row in opening if row is not None]),
-        ):
-            values = summed.tolist()
+        for values in summed:
             length = values.pop()
             if length:
                 factor = sqrt(length / 1000.0)
                 logits = [one + value / factor for one, value in zip(logits, values, strict=True)]
-        said = np.zeros(width, dtype=np.int64)
-        for name, times in features.cues(weights, self.labels):
-            row = self.rows.get(name)
-            if row is not None:
-                said += self.table[row] * times
-        values = said.tolist()[:-1]
-        logits = [one + value / 50.0 for one, value in zip(logits, values, strict=True)]
+        if said:
+            times = np.array([times for _, times in said], dtype=np.int64)[:, None]
+            values = (
+                (self.table.take([row for row, _ in said], axis=0) * times).sum(axis=0).tolist()
+            )
+            values.pop()
+            logits = [one + value / 50.0 for one, value in zip(logits, values, strict=True)]
         return _shares([value / self.scale for value in logits])
 
     def _single(self, words: Sequence[str]) -> tuple[Row, list[str]]:
@@ -117,38 +129,40 @@ class LinearModel:
 
     def _pairs(self, stems: Sequence[str]) -> list[int]:
         """Return the rows of `features.pairs`, without making their names."""
-        found: list[int] = []
-        for position, stem in enumerate(stems):
-            for gap, table in ((1, self.near), (2, self.skipped)):
-                if position + gap < len(stems):
-                    row = table.get(stem, _NOTHING).get(stems[position + gap])
-                    if row is not None:
-                        found.append(row)
-        return found
+        return [
+            row
+            for table, gap in ((self.near, 1), (self.skipped, 2))
+            for stem, other in zip(stems, stems[gap:], strict=False)
+            if (row := table.get(stem, _NOTHING).get(other)) is not None
+        ]
 
-    def _concepts(self, places: Sequence[tuple[str, ...]]) -> list[int]:
+    def _concepts(self, places: Sequence[tuple[str, ...]]) -> set[int]:
         """Return the rows of `features.concepts`, without making their names."""
         found: set[int] = set()
-        rows, before = self.rows, self.before
+        met = self._met
+        if len(met) > _REMEMBERED:
+            met.clear()
         for position, here in enumerate(places):
             if not here:
                 continue
-            ahead = [
-                one
-                for there in places[position + 1 : position + 1 + features.REACH]
-                for one in there
-            ]
-            for other in here:
-                alone = rows.get("n:" + other)
-                if alone is not None:
-                    found.add(alone)
-                later = before.get(other)
-                if later is not None:
-                    for one in ahead:
-                        row = later.get(one)
-                        if row is not None:
-                            found.add(row)
-        return list(found)
+            for there in ((), *places[position + 1 : position + 1 + features.REACH]):
+                rows = met.get((here, there))
+                if rows is None:
+                    rows = met[here, there] = self._meet(here, there)
+                if rows:
+                    found.update(rows)
+        return found
+
+    def _meet(self, here: tuple[str, ...], there: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the rows of one word's concepts (``there`` empty), or of their pairs with a later word's."""
+        if not there:
+            return tuple(row for one in here if (row := self.rows.get("n:" + one)) is not None)
+        return tuple(
+            row
+            for other in here
+            for one in there
+            if one != other and (row := self.before.get(other, _NOTHING).get(one)) is not None
+        )
 
     def _sum(self, found: Sequence[int]) -> Row:
         if not found:
@@ -189,6 +203,8 @@ def parse(text: str) -> LinearModel:
     )
     if table.shape != (len(rows), len(labels) + 1):
         raise ModelError("a row has not one number for each label and one for its length")
+    # The last row is nothing at all: it opens each block, so that none is empty.
+    table = np.vstack([table, np.zeros((1, table.shape[1]), dtype=np.int64)])
     return LinearModel(
         language=header["language"],
         labels=labels,
