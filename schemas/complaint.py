@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.envelope import Contract, Identifier, Slug, Timestamp
-from schemas.vocabulary import ComplaintState, MessageKind
+from schemas.vocabulary import ComplaintState, LocatedBy, MessageKind
 
 AttributeValue = str | int | float | bool
 """What an attribute may hold: never a nested object."""
@@ -75,6 +75,8 @@ class ComplaintStatusV1(Contract):
     revision: int = Field(ge=0)
     """The decision this rests on; 0 before the first."""
     case_id: Identifier | None = None
+    located_by: LocatedBy | None = None
+    """How the case was found; absent without one."""
     who_can_help: Slug | None = None
     """The department that holds the recovery, if one does."""
     departments: tuple[Slug, ...] = ()

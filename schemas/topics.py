@@ -14,6 +14,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
+from schemas.case import CaseFoundV1, CaseOpenedV1, CaseSearchedV1, CaseWeighedV1
 from schemas.clock import ClockTickedV1
 from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, ComplaintStatusV1
 from schemas.dead_letter import DeadLetterV1
@@ -149,6 +150,36 @@ PROCESS_OBSERVED: Final = Topic(
     dead_letter="router.dlq",
     shared_writers="operational systems may write it directly, with their own credentials",
 )
+CASE_OPENED: Final = Topic(
+    name="case.opened",
+    key="customer",
+    contracts=(CaseOpenedV1,),
+    purpose="Which cases a customer has: the evidence stage says so when an event names the customer.",
+    writers=frozenset({Party.ROUTER}),
+    readers=frozenset({Party.ROUTER}),
+    retention=MONTH,
+    dead_letter="router.dlq",
+)
+CASE_SEARCHED: Final = Topic(
+    name="case.searched",
+    key="customer",
+    contracts=(CaseSearchedV1,),
+    purpose="The lifecycle stage asks for the cases of a customer whose complaint names none.",
+    writers=frozenset({Party.ROUTER}),
+    readers=frozenset({Party.ROUTER}),
+    retention=MONTH,
+    dead_letter="router.dlq",
+)
+CASE_FOUND: Final = Topic(
+    name="case.found",
+    key="complaint_id",
+    contracts=(CaseFoundV1, CaseWeighedV1),
+    purpose="A customer's cases, and how well each of them explains the complaint.",
+    writers=frozenset({Party.ROUTER}),
+    readers=frozenset({Party.ROUTER}),
+    retention=MONTH,
+    dead_letter="router.dlq",
+)
 TRACE_REQUESTED: Final = Topic(
     name="trace.requested",
     key="case_id",
@@ -276,6 +307,9 @@ PIPELINE: Final = (
     COMPLAINT_RECEIVED,
     COMPLAINT_MESSAGED,
     PROCESS_OBSERVED,
+    CASE_OPENED,
+    CASE_SEARCHED,
+    CASE_FOUND,
     TRACE_REQUESTED,
     TRACE_ANSWERED,
     COMPLAINT_TRACED,

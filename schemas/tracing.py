@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.envelope import Contract, Identifier, Share, Slug, Timestamp
-from schemas.vocabulary import CauseKind, Finding, Outcome
+from schemas.vocabulary import CauseKind, Finding, LocatedBy, Outcome
 
 
 class SymptomScore(Contract):
@@ -127,7 +127,7 @@ class TraceRequestedV1(Contract):
     language: str | None = None
     symptoms: tuple[SymptomScore, ...]
     reason: str
-    """`received`, `due`, `disputed`, …"""
+    """`received`, `located`, `due`, `disputed`, …; `weighed` asks only how well the case fits (`case.weighed`)."""
 
 
 class Decision(Contract):
@@ -179,6 +179,8 @@ class ComplaintTracedV1(Decision):
 
     complaint_id: Identifier
     case_id: Identifier | None
+    located_by: LocatedBy | None = None
+    """How the case was found; absent without one."""
     decision_id: Identifier
     revision: int = Field(ge=1)
     traced_at: Timestamp

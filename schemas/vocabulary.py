@@ -104,6 +104,20 @@ class Finding(StrEnum):
 
 
 @unique
+class LocatedBy(StrEnum):
+    """How it became known which case a complaint is about."""
+
+    GIVEN = "given"
+    """The channel said so."""
+    TEXT = "text"
+    """The customer's words name it."""
+    CUSTOMER = "customer"
+    """Of the customer's cases, the one that explains the complaint best."""
+    ANSWERED = "answered"
+    """The customer was asked, or named it later."""
+
+
+@unique
 class Role(StrEnum):
     """Why a department receives an assignment."""
 

@@ -34,6 +34,7 @@ from services.router.registrar import Registrar, Registry
 from services.router.settings import RouterSettings
 from services.router.stages.base import Company, keyed
 from services.router.stages.companies import ActiveCompanies, RegistryStage, company_from
+from services.router.stages.customers import CustomerStage
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
 from services.router.stages.retention import Keep, Retention
@@ -98,7 +99,7 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     companies = _companies(akar, kafka)
     stages = tuple(
         stage(companies, physical=kafka.topic, partitions=kafka.partitions)
-        for stage in (LifecycleStage, EvidenceStage, RegistryStage)
+        for stage in (LifecycleStage, EvidenceStage, CustomerStage, RegistryStage)
     )
     keep = Keep(settings.case_retention_days, settings.complaint_retention_days)
     for stage in stages:

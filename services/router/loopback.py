@@ -23,7 +23,13 @@ from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.transactions import Output
 from services.router.stages.base import HANDLED, Record, Stage
 
-_LOOPED = (topics.TRACE_REQUESTED.name, topics.TRACE_ANSWERED.name)
+_LOOPED = (
+    topics.CASE_OPENED.name,
+    topics.CASE_SEARCHED.name,
+    topics.CASE_FOUND.name,
+    topics.TRACE_REQUESTED.name,
+    topics.TRACE_ANSWERED.name,
+)
 """Topics that only the router writes, and only the router reads."""
 
 

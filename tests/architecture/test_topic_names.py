@@ -65,4 +65,4 @@ def test_the_check_sees_a_spelled_name() -> None:
 def test_event_types_are_past_tense_words() -> None:
     """An event says what has happened: `noun.verb`."""
     for name in EVENT_TYPES:
-        assert name.rpartition(".")[2].endswith(("ed", "wn")), name
+        assert name.rpartition(".")[2].endswith(("ed", "wn", "found")), name

@@ -16,6 +16,7 @@ from services.router.lifecycle.model import (
     Assignment,
     Effect,
     Life,
+    LocateAgain,
     OpenAssignment,
     PublishDecision,
     PublishStatus,
@@ -41,12 +42,7 @@ NOTIFIABLE = frozenset(
 
 
 def received(life: Life) -> Step:
-    """A new complaint: ask for its trace if its case is known.
-
-    Without a case there is nothing to ask; the stage traces the text alone and calls `decided`.
-    """
-    if life.case_id is None:
-        return life, (PublishStatus(),)
+    """A new complaint whose case is given: ask for its trace (`finding.begin` is for the others)."""
     located = replace(life, state=ComplaintState.LOCATED)
     return request(located, as_of=life.occurred_at, reason="received", status=True)
 
@@ -127,7 +123,7 @@ def messaged(life: Life, kind: MessageKind, *, at: int) -> Step:
         return _reopened(life, at=at) if life.over else (life, ())
     if life.over:
         return life, ()
-    if kind in _ENDING and life.revision == 0 and life.case_id is not None:
+    if kind in _ENDING and life.revision == 0 and (life.case_id or life.search):
         # Every complaint is decided, also one that was over sooner: the end waits for the answer.
         return replace(life, ending=life.ending or _ENDING[kind]), ()
     if kind is MessageKind.SATISFIED:
@@ -162,5 +158,5 @@ def _reopened(life: Life, *, at: int) -> Step:
     # The last decision no longer stands: whatever comes back is new, and opens assignments again.
     again = replace(life, state=ComplaintState.REOPENED, since=at, material="", assignments={})
     if again.case_id is None:
-        return again, (PublishStatus(),)
+        return again, (PublishStatus(), LocateAgain())
     return request(again, as_of=max(at, life.occurred_at), reason="reopened", status=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.vocabulary import CauseKind, ComplaintState, Role
+from schemas.vocabulary import CauseKind, ComplaintState, LocatedBy, Role
+from services.router.lifecycle.cases import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,10 @@ class Life:
     """By department, only open ones."""
     ending: ComplaintState | None = None
     """As what the customer has ended it before it was decided; it ends with its first decision."""
+    located: LocatedBy | None = None
+    """How the case was found; None without one, and in rows of releases that knew only given ones."""
+    search: Search | None = None
+    """What is known of the case so far, if it was not given."""
 
     @property
     def over(self) -> bool:
@@ -140,4 +145,57 @@ class PublishStatus:
     """Tell the world where the complaint stands."""
 
 
-Effect = RequestTrace | PublishDecision | OpenAssignment | WithdrawAssignment | PublishStatus
+@dataclass(frozen=True, slots=True)
+class SearchCases:
+    """Ask for the cases of a customer."""
+
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeighCase:
+    """Ask how well a case explains the complaint."""
+
+    case_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopTracing:
+    """Another case is meant: tell the evidence stage that this one is not."""
+
+    case_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecideByText:
+    """No case is known: candidates for a person, never a cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskWhich:
+    """Ask the customer which of these cases is meant; a person decides if no answer has come until then."""
+
+    options: tuple[str, ...]
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocateAgain:
+    """The complaint lives again, and its case is not known."""
+
+
+Effect = (
+    RequestTrace
+    | PublishDecision
+    | OpenAssignment
+    | WithdrawAssignment
+    | PublishStatus
+    | SearchCases
+    | WeighCase
+    | StopTracing
+    | DecideByText
+    | AskWhich
+    | LocateAgain
+)

@@ -4,6 +4,7 @@ Contracts carry aware times and shares of one; the cores carry microseconds and 
 is each other's inverse for what it carries, which the tests check.
 """
 
+from services.router.mapping.cases import case_search, of_this_case, which_one
 from services.router.mapping.complaints import (
     complaint_from_life,
     complaint_from_request,
@@ -28,6 +29,7 @@ from services.router.mapping.lives import life_from_row, life_row
 from services.router.mapping.messages import opened, status, withdrawn
 
 __all__ = [
+    "case_search",
     "complaint_from_life",
     "complaint_from_request",
     "decision_fields",
@@ -37,6 +39,7 @@ __all__ = [
     "life_from_complaint",
     "life_from_row",
     "life_row",
+    "of_this_case",
     "opened",
     "process_event",
     "recorded_at",
@@ -45,6 +48,7 @@ __all__ = [
     "trace_answer",
     "trace_request",
     "traced",
+    "which_one",
     "wire_decision",
     "withdrawn",
 ]

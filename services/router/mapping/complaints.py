@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.complaint import ComplaintReceivedV1
 from schemas.tracing import SymptomScore, TraceRequestedV1
-from schemas.vocabulary import ComplaintState
+from schemas.vocabulary import ComplaintState, LocatedBy
 from services.chassis.clock import from_microseconds, microseconds
 from services.router.lifecycle.model import Life
 from services.router.tracing import model
@@ -27,6 +27,7 @@ def life_from_complaint(
         symptoms=tuple((score.symptom, score.probability) for score in symptoms),
         state=ComplaintState.RECEIVED,
         since=received,
+        located=None if data.case_id is None else LocatedBy.GIVEN,
     )
 
 
@@ -40,14 +41,22 @@ def complaint_from_life(life: Life) -> model.Complaint:
     )
 
 
-def trace_request(life: Life, *, as_of: int, reason: str) -> TraceRequestedV1:
-    """Lifecycle's question."""
-    if life.case_id is None:
+def trace_request(
+    life: Life,
+    *,
+    as_of: int,
+    reason: str,
+    case_id: str | None = None,
+    sequence: int | None = None,
+) -> TraceRequestedV1:
+    """Lifecycle's question, about the complaint's case or another one."""
+    case = case_id or life.case_id
+    if case is None:
         raise ValueError("a complaint without a case has nothing to ask the evidence stage")
     return TraceRequestedV1(
         complaint_id=life.complaint_id,
-        case_id=life.case_id,
-        sequence=life.sequence,
+        case_id=case,
+        sequence=sequence or life.sequence,
         occurred_at=from_microseconds(life.occurred_at),
         as_of=from_microseconds(as_of),
         language=life.language,

@@ -20,7 +20,7 @@ from schemas.tracing import (
     Recovery,
     TraceAnsweredV1,
 )
-from schemas.vocabulary import CauseKind
+from schemas.vocabulary import CauseKind, LocatedBy
 from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
 from services.router.lifecycle.targets import Findings
@@ -46,6 +46,7 @@ def traced(
     *,
     complaint_id: str,
     case_id: str | None,
+    located_by: LocatedBy | None,
     revision: int,
     traced_at: datetime,
 ) -> ComplaintTracedV1:
@@ -53,6 +54,7 @@ def traced(
     return ComplaintTracedV1.model_construct(
         complaint_id=complaint_id,
         case_id=case_id,
+        located_by=located_by,
         decision_id=ids.decision_id(complaint_id, revision),
         revision=revision,
         traced_at=traced_at,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from schemas.vocabulary import CauseKind, ComplaintState, Role
+from schemas.vocabulary import CauseKind, ComplaintState, LocatedBy, Role
+from services.router.lifecycle.cases import Possible, Search
 from services.router.lifecycle.model import Assignment, Life, Target
 
 
@@ -43,6 +45,8 @@ def life_row(life: Life) -> bytes:
                 for _department, each in sorted(life.assignments.items())
             ],
             **({} if life.ending is None else {"ending": life.ending}),
+            **({} if life.located is None else {"located": life.located}),
+            **({} if life.search is None else {"search": _search_row(life.search)}),
         },
         separators=(",", ":"),
         ensure_ascii=False,
@@ -75,4 +79,34 @@ def life_from_row(row: bytes) -> Life:
     stored["state"] = ComplaintState(stored["state"])
     if "ending" in stored:
         stored["ending"] = ComplaintState(stored["ending"])
+    if "located" in stored:
+        stored["located"] = LocatedBy(stored["located"])
+    if "search" in stored:
+        stored["search"] = _search_from(stored["search"])
     return Life(**stored, assignments=assignments)
+
+
+def _search_row(search: Search) -> dict[str, Any]:
+    return {
+        "customers": search.customers,
+        "awaited": search.awaited,
+        "possible": [
+            [case, each.sequence, each.named, each.parts]
+            for case, each in sorted(search.possible.items())
+        ],
+        "options": search.options,
+        "expired": search.expired,
+    }
+
+
+def _search_from(stored: dict[str, Any]) -> Search:
+    return Search(
+        tuple(stored["customers"]),
+        tuple(stored["awaited"]),
+        {
+            case: Possible(sequence, None if named is None else LocatedBy(named), parts)
+            for case, sequence, named, parts in stored["possible"]
+        },
+        tuple(stored["options"]),
+        stored["expired"],
+    )

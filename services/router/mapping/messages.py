@@ -72,6 +72,7 @@ def status(life: Life, *, at: datetime) -> ComplaintStatusV1:
         state=life.state,
         revision=life.revision,
         case_id=life.case_id,
+        located_by=life.located,
         who_can_help=life.who_can_help,
         departments=tuple(sorted(life.assignments)),
         since=from_microseconds(life.since),

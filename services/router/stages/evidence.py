@@ -1,7 +1,10 @@
 """The evidence stage, keyed by case: keeps each case's events, answers trace requests, announces material changes.
 
-Rows (rows.py): one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), the sources'
-watermarks of this partition (`w`).  An event of a case that nobody complained about costs two look-ups and one row.
+It also tells the customer stage whose case it is, and says how well a case fits a complaint that does not name its own.
+
+Rows (rows.py): one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), one per customer
+whom its events name (`o:`), the sources' watermarks of this partition (`w`).  An event of a case that nobody complained about
+costs two look-ups and one row.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas import codec, topics
+from schemas.case import CaseOpenedV1, CaseWeighedV1
 from schemas.envelope import Envelope
 from schemas.process import ProcessObservedV1
 from schemas.tracing import TraceRequestedV1
@@ -21,7 +25,14 @@ from services.router.checkpoint.checkpointer import Partition
 from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage, recorded_time, settled
 from services.router.stages.retention import FORGET
-from services.router.tracing import model, tracer
+from services.router.tracing import model, plausible, tracer
+
+WEIGH: Final = "weighed"
+"""The reason of a question that wants no trace, only how well the case fits."""
+ANNOUNCE_AGAIN: Final = 7 * 86_400 * 1_000_000
+"""µs: a case of which there is news is announced to its customer's row again after so long, so that it is not forgotten there."""
+MOST_CUSTOMERS: Final = 8
+"""References of one event that are announced."""
 
 MOST_EVENTS: Final = 2_000
 """Of one case in a trace: a source that repeats itself without end must not make every trace slower than the last."""
@@ -35,6 +46,8 @@ class EvidenceStage(Stage):
     ) -> None:
         super().__init__(companies, physical=physical, partitions=partitions)
         self._answered = physical(topics.TRACE_ANSWERED.name)
+        self._opened = physical(topics.CASE_OPENED.name)
+        self._found = physical(topics.CASE_FOUND.name)
 
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
         """Process events and questions."""
@@ -71,8 +84,38 @@ class EvidenceStage(Stage):
             )
         store.put(group, item, mapping.event_row(recorded, value))
         self._advance_watermark(partition, data, recorded)
+        if data.customer_refs:
+            self._announce(partition, data, envelope, recorded)
         if traced is not None:
             self._trace_again(partition, data.case_id, envelope, from_microseconds(recorded))
+
+    def _announce(
+        self,
+        partition: Partition,
+        data: ProcessObservedV1,
+        envelope: Envelope[ProcessObservedV1],
+        recorded: int,
+    ) -> None:
+        """Tell the customer stage whose case this is: once, and from time to time as long as there is news."""
+        group = rows.NAMED + data.case_id.encode()
+        for customer in data.customer_refs[:MOST_CUSTOMERS]:
+            item = customer.digest.encode()
+            before = partition.store.get(group, item)
+            if before is not None and recorded < int(before) + ANNOUNCE_AGAIN:
+                continue
+            partition.store.put(group, item, rows.number(recorded))
+            self.send(
+                partition,
+                self._opened,
+                CaseOpenedV1(
+                    customer=customer.digest,
+                    case_id=data.case_id,
+                    seen_at=from_microseconds(recorded),
+                ),
+                event_id=ids.event_id("case.opened", customer.digest, data.case_id, data.event_id),
+                at=from_microseconds(recorded),
+                cause=envelope,
+            )
 
     def _advance_watermark(
         self, partition: Partition, data: ProcessObservedV1, recorded: int
@@ -110,12 +153,42 @@ class EvidenceStage(Stage):
         if request.reason == FORGET:
             self._forget(partition, group, request.complaint_id.encode())
             return
+        if request.reason == WEIGH:
+            self._weigh(partition, request, envelope)
+            return
         # The row of the group itself says that there is a complaint about this case, for the way of every event.
         before = partition.store.get(group)
         at = max(microseconds(envelope.time), rows.asked_at(before))
         partition.store.put(group, b"", rows.asked(at, full=rows.is_full(before)))
         case = self._case(partition, request.case_id)
         self._answer(partition, request, case, envelope, envelope.time)
+
+    def _weigh(
+        self, partition: Partition, request: TraceRequestedV1, envelope: Envelope[TraceRequestedV1]
+    ) -> None:
+        case = self._case(partition, request.case_id)
+        parts = settled(
+            plausible.plausibility,
+            mapping.complaint_from_request(request),
+            case,
+            self._companies.active(partition).rules,
+            _as_of(request, case),
+        )
+        self.send(
+            partition,
+            self._found,
+            CaseWeighedV1(
+                complaint_id=request.complaint_id,
+                case_id=request.case_id,
+                sequence=request.sequence,
+                known=bool(case.events),
+                plausibility=parts / model.PARTS,
+            ),
+            event_id=ids.event_id("case.weighed", request.complaint_id, envelope.id),
+            at=envelope.time,
+            complaint=request.complaint_id,
+            cause=envelope,
+        )
 
     def _forget(self, partition: Partition, group: bytes, complaint: bytes) -> None:
         partition.store.delete(group, complaint)
@@ -162,19 +235,13 @@ class EvidenceStage(Stage):
         *,
         words: bool = True,
     ) -> model.Decision:
-        # Whatever came later than the complaint is known too; the order in which they came makes no difference.
-        as_of = max(
-            microseconds(request.as_of),
-            *(min(event.at, event.recorded_at) for event in case.events),
-            microseconds(request.occurred_at),
-        )
         with metrics.DECISION_SECONDS.time():
             return settled(
                 tracer.trace,
                 mapping.complaint_from_request(request),
                 case,
                 self._companies.active(partition).rules,
-                as_of,
+                _as_of(request, case),
                 words=words,
             )
 
@@ -209,3 +276,12 @@ class EvidenceStage(Stage):
             complaint=answer.complaint_id,
             cause=cause,
         )
+
+
+def _as_of(request: TraceRequestedV1, case: model.Case) -> int:
+    """Whatever came later than the complaint is known too; the order in which they came makes no difference."""
+    return max(
+        microseconds(request.as_of),
+        *(min(event.at, event.recorded_at) for event in case.events),
+        microseconds(request.occurred_at),
+    )

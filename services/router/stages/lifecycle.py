@@ -12,32 +12,45 @@ from typing import Any
 import structlog
 
 from schemas import topics
+from schemas.case import CaseFoundV1, CaseWeighedV1
 from schemas.clock import ClockTickedV1
 from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
 from schemas.envelope import Envelope
 from schemas.notification import NotificationRecordedV1
 from schemas.tracing import Decision, TraceAnsweredV1
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import MessageKind, Outcome
 from services.chassis import ids, metrics
-from services.chassis.clock import microseconds
+from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
-from services.router.lifecycle import machine
+from services.router.lifecycle import finding, machine, which
 from services.router.lifecycle.model import (
+    AskWhich,
+    DecideByText,
+    Effect,
     Life,
+    LocateAgain,
     OpenAssignment,
     PublishDecision,
     PublishStatus,
     RequestTrace,
+    SearchCases,
+    StopTracing,
+    WeighCase,
     WithdrawAssignment,
 )
 from services.router.lifecycle.targets import verdict_of
 from services.router.stages import early, rows
 from services.router.stages.base import Companies, Record, Stage, settled
+from services.router.stages.evidence import WEIGH
+from services.router.stages.named import named_cases
 from services.router.stages.retention import FORGET, Keep, Retention
 from services.router.tracing import model, symptoms, tracer
 
 log = structlog.get_logger(__name__)
+
+_MAY_NAME = frozenset({MessageKind.ANSWER, MessageKind.FOLLOW_UP})
+"""Messages in which the customer may name the case."""
 
 
 class LifecycleStage(Stage):
@@ -53,6 +66,7 @@ class LifecycleStage(Stage):
         super().__init__(companies, physical=physical, partitions=partitions)
         self.retention = Retention(Keep())
         self._requested = physical(topics.TRACE_REQUESTED.name)
+        self._searched = physical(topics.CASE_SEARCHED.name)
         self._traced = physical(topics.COMPLAINT_TRACED.name)
         self._status = physical(topics.COMPLAINT_STATUS.name)
         self._inboxes: dict[str, str] = {}
@@ -62,6 +76,7 @@ class LifecycleStage(Stage):
         return (
             (topics.COMPLAINT_RECEIVED, self._received),
             (topics.COMPLAINT_MESSAGED, self._messaged),
+            (topics.CASE_FOUND, self._case_found),
             (topics.TRACE_ANSWERED, self._answered),
             (topics.NOTIFICATION_RECORDED, self._notified),
             (topics.CLOCK_TICK, self._ticked),
@@ -93,16 +108,36 @@ class LifecycleStage(Stage):
         )
         # The customer may have complained long before we heard of it; what we do is dated by our own time.
         heard = envelope._replace(time=data.received_at)
-        step = machine.received(life)
-        self._carry_out(partition, step, heard)
         if life.case_id is None:
-            self._decide_without_case(partition, step[0], heard)
+            customers = [each.digest for each in data.customer_refs]
+            step = finding.begin(life, customers, settled(named_cases, data.text))
+        else:
+            step = machine.received(life)
+        self._carry_out(partition, step, heard)
         for message in early.take(partition, data.complaint_id):
             self._apply_message(partition, message)
 
-    def _decide_without_case(
-        self, partition: Partition, life: Life, envelope: Envelope[Any]
+    def _case_found(
+        self,
+        partition: Partition,
+        record: Record,  # noqa: ARG002 - all handlers are called alike
+        envelope: Envelope[CaseFoundV1 | CaseWeighedV1],
     ) -> None:
+        data = envelope.data
+        life = self._life(partition, data.complaint_id)
+        if life is None:
+            # It was forgotten; the customer's row of it goes with its age.
+            return
+        at = microseconds(envelope.time)
+        if isinstance(data, CaseFoundV1):
+            step = finding.found(life, data.customer, data.cases, at=at)
+        else:
+            parts = round(data.plausibility * model.PARTS) if data.known else None
+            step = finding.weighed(life, data.case_id, data.sequence, parts, at=at)
+        self._carry_out(partition, step, envelope)
+
+    def _by_text(self, partition: Partition, life: Life) -> Decision:
+        """What the words alone say: candidates for a person."""
         decision = settled(
             tracer.trace,
             mapping.complaint_from_life(life),
@@ -110,7 +145,7 @@ class LifecycleStage(Stage):
             self._companies.active(partition).rules,
             life.occurred_at,
         )
-        self._decide(partition, life, mapping.wire_decision(decision), envelope)
+        return mapping.wire_decision(decision)
 
     def _answered(
         self, partition: Partition, record: Record, envelope: Envelope[TraceAnsweredV1]
@@ -119,12 +154,16 @@ class LifecycleStage(Stage):
         if life is None:
             self.dead_letter(partition, record, "unknown_complaint", "an answer nobody asked for")
             return
+        if envelope.data.case_id != life.case_id:
+            # Of a case that was taken for the complaint's before another one was found.
+            return
         self._decide(partition, life, envelope.data, envelope)
 
     def _decide(
         self, partition: Partition, life: Life, decision: Decision, envelope: Envelope[Any]
     ) -> None:
         company = self._companies.active(partition)
+        decision = mapping.of_this_case(decision, life)
         verdict = verdict_of(
             mapping.findings(decision),
             departments=company.departments,
@@ -152,7 +191,13 @@ class LifecycleStage(Stage):
             # Nothing of another channel's complaint may be changed, nor told, by guessing its id.
             log.warning("router.foreign_message", complaint=life.complaint_id, message=envelope.id)
             return
-        step = machine.messaged(life, envelope.data.kind, at=microseconds(envelope.data.sent_at))
+        data = envelope.data
+        at = microseconds(data.sent_at)
+        if data.kind in _MAY_NAME and data.text is not None and life.search is not None:
+            option = settled(which.chosen, life.search.options, data.text)
+            step = finding.answered(life, option, settled(named_cases, data.text), at=at)
+        else:
+            step = machine.messaged(life, data.kind, at=at)
         self._carry_out(partition, step, envelope)
 
     def _notified(
@@ -178,7 +223,8 @@ class LifecycleStage(Stage):
             if life is None:
                 partition.store.delete(rows.DUE, item)
                 continue
-            step = machine.due(life, as_of=now)
+            waits = machine.due if life.case_id is not None else finding.due
+            step = waits(life, as_of=now)
             partition.store.delete(rows.DUE, item)
             self._carry_out(partition, step, envelope)
         for life in self.retention.tick(partition, now):
@@ -229,6 +275,30 @@ class LifecycleStage(Stage):
                         complaint=life.complaint_id,
                         cause=envelope,
                     )
+                case _:
+                    self._find(partition, life, effect, envelope)
+
+    def _find(
+        self, partition: Partition, life: Life, effect: Effect, envelope: Envelope[Any]
+    ) -> None:
+        """Carry out what the search for the case asks for."""
+        match effect:
+            case SearchCases():
+                self._search(partition, life, effect, envelope)
+            case WeighCase():
+                self._ask_about(partition, life, effect.case_id, effect.sequence, WEIGH, envelope)
+            case StopTracing():
+                self._ask_about(partition, life, effect.case_id, effect.sequence, FORGET, envelope)
+            case DecideByText():
+                self._decide(partition, life, self._by_text(partition, life), envelope)
+            case AskWhich():
+                until = from_microseconds(effect.until)
+                asking = mapping.which_one(
+                    self._by_text(partition, life), effect.options, until=until
+                )
+                self._decide(partition, life, asking, envelope)
+            case LocateAgain():
+                self._carry_out(partition, finding.again(life), envelope)
 
     def _request(
         self, partition: Partition, life: Life, effect: RequestTrace, envelope: Envelope[Any]
@@ -238,6 +308,41 @@ class LifecycleStage(Stage):
             self._requested,
             mapping.trace_request(life, as_of=effect.as_of, reason=effect.reason),
             event_id=ids.event_id("trace.requested", life.complaint_id, str(effect.sequence)),
+            at=envelope.time,
+            complaint=life.complaint_id,
+            cause=envelope,
+        )
+
+    def _ask_about(
+        self,
+        partition: Partition,
+        life: Life,
+        case_id: str,
+        sequence: int,
+        reason: str,
+        envelope: Envelope[Any],
+    ) -> None:
+        question = mapping.trace_request(
+            life, as_of=life.occurred_at, reason=reason, case_id=case_id, sequence=sequence
+        )
+        self.send(
+            partition,
+            self._requested,
+            question,
+            event_id=ids.event_id("trace.requested", life.complaint_id, str(sequence)),
+            at=envelope.time,
+            complaint=life.complaint_id,
+            cause=envelope,
+        )
+
+    def _search(
+        self, partition: Partition, life: Life, effect: SearchCases, envelope: Envelope[Any]
+    ) -> None:
+        self.send(
+            partition,
+            self._searched,
+            mapping.case_search(life, effect.customer),
+            event_id=ids.event_id("case.searched", life.complaint_id, effect.customer),
             at=envelope.time,
             complaint=life.complaint_id,
             cause=envelope,
@@ -257,6 +362,7 @@ class LifecycleStage(Stage):
             decision,
             complaint_id=life.complaint_id,
             case_id=life.case_id,
+            located_by=life.located,
             revision=effect.revision,
             traced_at=envelope.time,
         )

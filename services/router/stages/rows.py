@@ -16,6 +16,12 @@ TRACES: Final = b"t:"
 """And the case: one row per complaint about it; the row without an item says that there is one (`asked`)."""
 WATERMARKS: Final = b"w"
 """One row per source: up to when this partition has heard of it."""
+NAMED: Final = b"o:"
+"""And the case: one row per customer that an event of it named, with when that was last announced; µs."""
+CUSTOMERS: Final = b"u:"
+"""And the customer: one row per case, with when it was last seen; µs."""
+SEARCHES: Final = b"s:"
+"""And the customer: one row per complaint that searches for its case, with when it asked; µs."""
 LIVES: Final = b"c:"
 """And the complaint: one row."""
 DUE: Final = b"d"
@@ -32,7 +38,7 @@ REGISTRY: Final = b"registry"
 DIGITS: Final = 20
 """Of a number in an item, so that items sort by it."""
 
-_KEYED: Final = (EVENTS, TRACES, LIVES, EARLY)
+_KEYED: Final = (EVENTS, TRACES, NAMED, CUSTOMERS, SEARCHES, LIVES, EARLY)
 _INDEXES: Final = {DUE: DIGITS, UNTIL: 2 * DIGITS}
 OF_PARTITION: Final = frozenset({WATERMARKS, SWEEP, REGISTRY})
 """Rows of the partition itself, whatever keys lie in it."""

@@ -27,6 +27,7 @@ from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.rules import rules_from
 from services.router.stages.base import FORWARDED, Company, keyed
+from services.router.stages.customers import CustomerStage
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
 
@@ -74,7 +75,7 @@ class Pipeline:
         memory = SharedMemory(1 << 20, 1 << 20)
         self.stages = keyed(
             stage(SHOP, physical=lambda name: PREFIX + name, partitions=PARTITIONS)
-            for stage in (LifecycleStage, EvidenceStage)
+            for stage in (LifecycleStage, EvidenceStage, CustomerStage)
         )
         for number in range(PARTITIONS):
             store = PartitionStore(self.folder / str(number), memory)

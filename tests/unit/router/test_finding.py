@@ -1,0 +1,346 @@
+"""Complaints that come without a case: the three stages together find it, ask for it, or leave it to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
+from schemas.complaint import ComplaintMessagedV1, CustomerRef
+from schemas.vocabulary import ComplaintState, LocatedBy, MessageKind, Outcome
+from services.router.lifecycle.finding import PATIENCE
+from services.router.stages.customers import MOST_CASES
+from services.router.stages.evidence import ANNOUNCE_AGAIN
+from tests.unit.router.test_loopback import ShortPipeline, said
+from tests.unit.router.test_stages import NOW, PARTITIONS, SHOP, Pipeline, tick
+
+PHONE = CustomerRef(kind="phone", digest="aa11" * 16)
+MAIL = CustomerRef(kind="email", digest="bb22" * 16)
+IN_TIME = (
+    ("order_placed", 60.0),
+    ("payment_received", 59.5),
+    ("payment_verified", 59.0),
+    ("confirmed", 58.0),
+    ("picked", 56.0),
+    ("packed", 54.0),
+    ("handed_over", 52.0),
+    ("delivered", 30.0),
+)
+LATE = (
+    ("order_placed", 300.0),
+    ("payment_received", 299.5),
+    ("payment_verified", 299.0),
+    ("confirmed", 298.0),
+    ("picked", 296.0),
+    ("packed", 150.0),
+    ("handed_over", 149.0),
+    ("delivered", 100.0),
+)
+
+
+@pytest.fixture(params=[Pipeline, ShortPipeline], ids=["long way", "short way"])
+def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline]:
+    """Fresh rows; every test goes both ways."""
+    made: Pipeline = request.param(tmp_path)
+    yield made
+    made.close()
+
+
+def order(
+    pipeline: Pipeline, case_id: str, steps: tuple[tuple[str, float], ...], *refs: CustomerRef
+) -> None:
+    """An order of the customer's; only its first event names them."""
+    for place, (activity, hours_ago) in enumerate(steps):
+        named: dict[str, Any] = {"customer_refs": refs} if place == 0 else {}
+        pipeline.happens(
+            activity, hours_ago, case_id=case_id, event_id=f"{case_id}-{activity}", **named
+        )
+
+
+def complains(pipeline: Pipeline, *refs: CustomerRef, **fields: Any) -> None:
+    """The complaint, without a case."""
+    pipeline.complains(**({"case_id": None, "customer_refs": refs} | fields))
+
+
+def says(
+    pipeline: Pipeline,
+    text: str,
+    kind: MessageKind = MessageKind.ANSWER,
+    *,
+    at: datetime = NOW + timedelta(minutes=5),
+    message_id: str = "m1",
+) -> None:
+    """The customer writes again."""
+    data = ComplaintMessagedV1(
+        complaint_id="C-1",
+        message_id=message_id,
+        channel="web",
+        kind=kind,
+        text=text,
+        sent_at=at,
+    )
+    pipeline.send(topics.COMPLAINT_MESSAGED, data, message_id, at=at)
+
+
+def test_the_order_that_explains_the_complaint_is_found_by_telephone(pipeline: Pipeline) -> None:
+    """Of two orders of one customer the late one is meant, and the department that made it late is told."""
+    order(pipeline, "INV-20001", IN_TIME, PHONE)
+    order(pipeline, "INV-20002", LATE, PHONE)
+    order(pipeline, "INV-20003", LATE, MAIL)
+    complains(pipeline, PHONE)
+
+    (decision,) = pipeline.decisions
+    assert decision.case_id == "INV-20002"
+    assert decision.located_by is LocatedBy.CUSTOMER
+    assert decision.outcome is Outcome.ASSIGNED
+    assert decision.causes[0].department == "packing"
+    assert pipeline.status.located_by is LocatedBy.CUSTOMER
+    assert pipeline.status.case_id == "INV-20002"
+    (opened,) = pipeline.inbox("packing")
+    assert opened.case_id == "INV-20002"
+    assert pipeline.dead_letters == []
+
+
+def test_a_case_that_is_given_is_said_to_be_given(pipeline: Pipeline) -> None:
+    """Nothing is searched for, and the decision says how the case came."""
+    order(pipeline, "INV-1", LATE, PHONE)
+    pipeline.complains(customer_refs=(PHONE,))
+
+    assert pipeline.decisions[-1].located_by is LocatedBy.GIVEN
+    assert pipeline.status.located_by is LocatedBy.GIVEN
+    assert pipeline.events(topics.CASE_SEARCHED) == []
+
+
+@pytest.mark.parametrize("spelling", ["INV-20002", "inv-20002"])
+def test_a_reference_in_the_text_goes_before_the_telephone(
+    pipeline: Pipeline, spelling: str
+) -> None:
+    """The customer's own word counts for more than what would fit better."""
+    order(pipeline, "INV-20001", LATE, PHONE)
+    order(pipeline, spelling, IN_TIME)
+    complains(pipeline, PHONE, text="pesanan inv-20002 belum sampai juga, telat!")
+
+    assert pipeline.decisions[-1].case_id == spelling
+    assert pipeline.status.located_by is LocatedBy.TEXT
+
+
+def test_a_reference_to_nothing_is_forgotten(pipeline: Pipeline) -> None:
+    """What looked like a reference and is none names no case, and stays in no row."""
+    order(pipeline, "INV-20001", LATE, PHONE)
+    complains(pipeline, text="pesanan INV-99887766 belum sampai juga")
+
+    assert pipeline.decisions[-1].outcome is Outcome.TRIAGE
+    assert pipeline.status.located_by is None
+    for partition in pipeline.partitions.values():
+        assert all(b"99887766" not in (value or b"") for _key, value in partition.store.freeze())
+
+
+TWO_LATE = (("INV-20002", LATE), ("INV-20004", LATE))
+
+
+def ambiguous(pipeline: Pipeline) -> None:
+    for case_id, steps in TWO_LATE:
+        order(pipeline, case_id, steps, PHONE)
+    complains(pipeline, PHONE)
+
+
+def test_what_is_not_clear_is_asked_once_and_nobody_is_told(pipeline: Pipeline) -> None:
+    """Two late orders: the customer is asked which; no department hears of it, and only the ends of numbers are shown."""
+    ambiguous(pipeline)
+
+    (decision,) = pipeline.decisions
+    assert decision.outcome is Outcome.ASKED
+    assert decision.case_id is None
+    assert pipeline.status.state is ComplaintState.ASKED
+    assert pipeline.status.next_check_at == NOW + timedelta(microseconds=PATIENCE)
+    for language in SHOP.rules.write_in:
+        (words,) = pipeline.status.customer_words[language]
+        assert "A (…0002)" in words
+        assert "B (…0004)" in words
+        assert "INV-2" not in words
+    assert not [topic for topic in pipeline.written if topic.endswith(".inbox")]
+
+
+@pytest.mark.parametrize(
+    "answer", ["B", "b.", "yang INV-20004 kak", "20004", "nomor 0004", "inv-20004"]
+)
+def test_the_answer_locates_the_case(pipeline: Pipeline, answer: str) -> None:
+    """By its letter, its number or the end of it."""
+    ambiguous(pipeline)
+    says(pipeline, answer)
+
+    assert pipeline.status.case_id == "INV-20004"
+    assert pipeline.status.located_by is LocatedBy.ANSWERED
+    assert [each.outcome for each in pipeline.decisions] == [Outcome.ASKED, Outcome.ASSIGNED]
+    assert [each.revision for each in pipeline.decisions] == [1, 2]
+    assert pipeline.status.next_check_at is None
+    says(pipeline, "A", message_id="m2")
+    assert pipeline.status.case_id == "INV-20004"
+
+
+def test_an_answer_that_names_none_of_them_changes_nothing(pipeline: Pipeline) -> None:
+    """Nothing is guessed."""
+    ambiguous(pipeline)
+    says(pipeline, "tidak tahu, cek saja")
+    says(pipeline, "0002 atau 0004", message_id="m2")
+
+    assert len(pipeline.decisions) == 1
+    assert pipeline.status.state is ComplaintState.ASKED
+
+
+def test_an_answer_may_name_another_case(pipeline: Pipeline) -> None:
+    """A third order, which nobody knew to be theirs, is looked up like any reference."""
+    ambiguous(pipeline)
+    order(pipeline, "INV-30009", LATE)
+    says(pipeline, "bukan, pesanan INV-30009")
+
+    assert pipeline.status.case_id == "INV-30009"
+    assert pipeline.status.located_by is LocatedBy.ANSWERED
+
+
+def test_without_an_answer_a_person_decides_and_the_question_is_not_repeated(
+    pipeline: Pipeline,
+) -> None:
+    """At the deadline the triage desk gets it, by itself; an answer after that still counts."""
+    ambiguous(pipeline)
+    until = pipeline.status.next_check_at
+    assert until is not None
+    tick(pipeline, until - timedelta(seconds=1))
+    assert len(pipeline.decisions) == 1
+
+    tick(pipeline, until + timedelta(seconds=1))
+    assert [each.outcome for each in pipeline.decisions] == [Outcome.ASKED, Outcome.TRIAGE]
+    (opened,) = pipeline.inbox(SHOP.rules.policy.triage)
+    assert isinstance(opened, AssignmentOpenedV1)
+    assert pipeline.status.next_check_at is None
+
+    says(pipeline, "A", at=until + timedelta(hours=1))
+    assert pipeline.status.case_id == "INV-20002"
+    assert pipeline.decisions[-1].outcome is Outcome.ASSIGNED
+
+
+def test_a_case_that_is_heard_of_later_is_found_all_the_same(pipeline: Pipeline) -> None:
+    """The complaint was read before its order: a person had it for a moment, then the order is found and taken over."""
+    complains(pipeline, PHONE)
+    assert pipeline.status.state is ComplaintState.TRIAGE
+    order(pipeline, "INV-20002", LATE, PHONE)
+
+    assert pipeline.status.case_id == "INV-20002"
+    assert pipeline.decisions[-1].outcome is Outcome.ASSIGNED
+    last = pipeline.inbox("packing")[-1]
+    assert isinstance(last, AssignmentOpenedV1)
+    triage = SHOP.rules.policy.triage
+    if triage not in {each.department for each in pipeline.decisions[-1].causes}:
+        told = pipeline.inbox(triage)
+        assert not told or isinstance(told[-1], AssignmentOpenedV1 | AssignmentWithdrawnV1)
+    materials = [each.material for each in pipeline.decisions]
+    assert len(set(materials)) == len(materials)
+
+
+def test_a_better_case_takes_the_place_of_one_that_only_fitted(pipeline: Pipeline) -> None:
+    """Found by telephone is not for ever: when the order that is really late is heard of, it is that one."""
+    order(pipeline, "INV-20001", IN_TIME, PHONE)
+    complains(pipeline, PHONE)
+    assert pipeline.status.case_id == "INV-20001"
+    order(pipeline, "INV-20002", LATE, PHONE)
+
+    assert pipeline.status.case_id == "INV-20002"
+    assert pipeline.decisions[-1].case_id == "INV-20002"
+    assert pipeline.decisions[-1].causes[0].department == "packing"
+    before = len(pipeline.decisions)
+    pipeline.happens("delivered", 20, case_id="INV-20001", event_id="again")
+    assert len(pipeline.decisions) == before, "the first order is no longer asked about"
+
+
+@pytest.mark.parametrize("first", ["orders", "complaint"])
+def test_arrival_makes_no_difference_to_the_end(tmp_path: Path, first: str) -> None:
+    """Orders before the complaint or after it: the same case, the same causes."""
+    pipeline = Pipeline(tmp_path)
+    if first == "complaint":
+        complains(pipeline, PHONE, MAIL)
+    order(pipeline, "INV-20001", IN_TIME, PHONE)
+    order(pipeline, "INV-20002", LATE, MAIL)
+    if first == "orders":
+        complains(pipeline, PHONE, MAIL)
+
+    assert pipeline.status.case_id == "INV-20002"
+    assert pipeline.decisions[-1].causes[0].department == "packing"
+    pipeline.close()
+
+
+def test_an_end_before_the_case_is_found_waits_for_the_decision(pipeline: Pipeline) -> None:
+    """A complaint that its customer took back is decided too, once, and told to nobody."""
+    order(pipeline, "INV-20002", LATE, PHONE)
+    says(pipeline, "tidak jadi", MessageKind.WITHDRAW)
+    complains(pipeline, PHONE)
+
+    assert len(pipeline.decisions) == 1
+    assert pipeline.status.state is ComplaintState.WITHDRAWN
+
+
+def test_a_complaint_lives_again_without_its_case(pipeline: Pipeline) -> None:
+    """Reopened, it is decided anew, by its words or by the case that is known by now."""
+    complains(pipeline)
+    says(pipeline, "selesai", MessageKind.SATISFIED)
+    assert pipeline.status.state is ComplaintState.CLOSED
+    says(pipeline, "masih belum", MessageKind.REOPEN, message_id="m2")
+
+    assert pipeline.status.state is ComplaintState.TRIAGE
+
+
+def test_both_ways_write_the_same(tmp_path: Path) -> None:
+    """What others read does not depend on which partitions a worker owns."""
+    long, short, part = (
+        Pipeline(tmp_path / "long"),
+        ShortPipeline(tmp_path / "short"),
+        ShortPipeline(tmp_path / "part"),
+    )
+    part.owned = frozenset({0, 3})
+    for pipeline in (long, short, part):
+        order(pipeline, "INV-20001", IN_TIME, PHONE)
+        ambiguous(pipeline)
+        says(pipeline, "A")
+    ours = {f"t-{name}" for name in ("case.opened", "case.searched", "case.found")}
+
+    def others(pipeline: Pipeline) -> dict[str, Any]:
+        return {topic: each for topic, each in said(pipeline).items() if topic not in ours}
+
+    assert others(short) == others(long) == others(part)
+    for pipeline in (long, short, part):
+        pipeline.close()
+
+
+def test_a_reference_that_many_share_stays_bounded(tmp_path: Path) -> None:
+    """Only the cases last seen are kept of a customer, and a person decides among too many."""
+    pipeline = Pipeline(tmp_path)
+    for number in range(MOST_CASES + 5):
+        order(pipeline, f"INV-{30000 + number}", LATE, PHONE)
+    complains(pipeline, PHONE)
+
+    kept = [
+        item
+        for partition in pipeline.partitions.values()
+        for item, _row in partition.store.items(b"u:" + PHONE.digest.encode())
+    ]
+    assert len(kept) == MOST_CASES
+    assert pipeline.status.state is ComplaintState.TRIAGE
+    pipeline.close()
+
+
+def test_a_case_is_announced_once_and_again_when_there_is_late_news(tmp_path: Path) -> None:
+    """Every event names the customer; the customer's row hears of the case once, and after a week again."""
+    pipeline = Pipeline(tmp_path)
+    pipeline.happens("order_placed", 300, customer_refs=(PHONE,))
+    pipeline.happens("confirmed", 299, customer_refs=(PHONE,))
+    pipeline.happens("order_placed", 300, customer_refs=(PHONE,))
+    assert len(pipeline.events(topics.CASE_OPENED)) == 1
+    later = 300 - ANNOUNCE_AGAIN / 3_600_000_000
+    pipeline.happens("delivered", later, customer_refs=(PHONE,))
+    assert len(pipeline.events(topics.CASE_OPENED)) == 2
+    assert PARTITIONS == 4
+    pipeline.close()
