@@ -74,9 +74,12 @@ def from_topics(output: Path, *, verdicts: Path | None, data_dir: Path | None) -
 def generated(
     company: str, output: Path, *, orders: int, seed: int, missing: float, late: float
 ) -> None:
-    """Write generated cases with the verdicts that people who know the truth would give."""
+    """Write generated cases with the verdicts that people who know the truth would give.
+
+    Without those for which the company would have declared its sources otherwise than its registry does.
+    """
     cases = generate(company, orders=orders, seed=seed, missing=missing, late=late)
-    count = _write(output, (generated_row(case) for case in cases))
+    count = _write(output, (generated_row(case) for case in cases if not case.attested))
     print(f"{output}: {count:,} complaints")
 
 

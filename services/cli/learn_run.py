@@ -18,13 +18,13 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from schemas.vocabulary import CauseKind, Outcome
+from schemas.vocabulary import CauseKind
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import ConfigurationError
 from services.cli.backtest_files import chunks, samples
 from services.cli.backtest_run import compare
 from services.cli.company import folder_of, load_company
-from services.router.backtest import decide, leading
+from services.router.backtest import NAMING, decide, leading
 from services.router.learning import (
     Label,
     expected_calibration_error,
@@ -129,6 +129,7 @@ def labelled(cases: list[Path], rules: Rules) -> Labelled:
                         not_cause=verdict.get("not_cause"),
                         leading=None if named is None else named.department or named.kind.value,
                         raw=decision.confidence_parts,
+                        told=decision.outcome in NAMING,
                     )
                 )
     return Labelled(labels, complaints)
@@ -156,7 +157,7 @@ def _answers(labels: list[Label], points: tuple[tuple[int, int], ...]) -> list[t
     return [
         (map_(label.raw), label.leading == label.cause)
         for label in labels
-        if label.leading is not None and label.cause is not None
+        if label.leading is not None and label.cause is not None and label.told
     ]
 
 
@@ -243,7 +244,7 @@ def calibration_error(file: Path, rules: Rules) -> float | None:
             if sample.cause is None:
                 continue
             decision = decide(sample, rules, classify(sample.text, sample.language, rules))
-            if decision.outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}:
+            if decision.outcome in NAMING:
                 answers.append((decision.confidence, leading(decision) == sample.cause))
     return expected_calibration_error(answers) if answers else None
 

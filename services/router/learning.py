@@ -41,6 +41,8 @@ class Label:
     not_cause: str | None
     leading: str | None
     raw: int
+    told: bool = True
+    """Whether the decision named somebody; the core also abstains for reasons that are not in its confidence."""
 
 
 def finding(kind: VerdictKind, department: str, cause: str | None) -> tuple[str | None, str | None]:
@@ -111,13 +113,13 @@ def fit_calibration(labels: Iterable[Label]) -> tuple[tuple[int, int], ...]:
     """Points (raw, calibrated) in parts, ascending: how often a raw confidence was right; empty with too few labels.
 
     Isotonic regression by pooling adjacent violators (Ayer et al., 1955) over groups of equal size, each shrunk by one label of
-    doubt. Every label with a leading cause counts, whether or not it was told to anybody: the map is from raw confidence to truth,
-    not from what was alerted.
+    doubt. What was told counts, since that is what a confidence is read for; below the least confidence that was told also what was
+    not, or the map would end there and make everything below it as sure.
     """
+    known = [one for one in labels if one.leading is not None and one.cause is not None]
+    least = min((one.raw for one in known if one.told), default=PARTS)
     outcomes = sorted(
-        (label.raw, float(label.leading == label.cause))
-        for label in labels
-        if label.leading is not None and label.cause is not None
+        (one.raw, float(one.leading == one.cause)) for one in known if one.told or one.raw < least
     )
     if len(outcomes) < LEAST_LABELS:
         return ()

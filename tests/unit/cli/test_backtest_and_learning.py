@@ -79,7 +79,7 @@ def test_a_chunk_has_the_lines_that_begin_in_it(home: Path) -> None:
         for chunk in chunks(home / "try.ndjson", 1_777)
         for one, _ in samples(chunk)
     ]
-    assert len(whole) == 330
+    assert 290 < len(whole) == len(set(whole))
     assert cut == whole
 
 
@@ -110,7 +110,7 @@ def test_the_limit_on_moves_is_an_exit_code(home: Path, tmp_path: Path) -> None:
         call(*words, "--candidate", tmp_path / "next", "--fail-if-moved", 0.001, code=1)
     )
     assert found["moved"] > 0
-    assert found["complaints"] == 330
+    assert found["complaints"] == same["complaints"]
 
 
 def test_two_processes_count_like_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

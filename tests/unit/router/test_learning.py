@@ -1,5 +1,7 @@
 """What verdicts teach: labels, priors, calibration."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,3 +122,15 @@ def test_the_calibration_error_is_the_mean_gap() -> None:
     answers = [(0.9, True)] * 10 + [(0.5, False)] * 10
     assert expected_calibration_error(answers) == pytest.approx(0.3)
     assert expected_calibration_error([]) == 0.0
+
+
+def test_what_was_not_told_counts_only_below_what_was() -> None:
+    """Abstentions at a high raw confidence had other reasons; those below all that was told keep the map from ending high."""
+    told = [label("a", leading="a", raw=9_000 + index) for index in range(60)]
+    quiet = [
+        replace(label("a", leading="b", raw=raw), told=False) for raw in [9_030] * 60 + [4_000] * 60
+    ]
+    points = fit_calibration([*told, *quiet])
+    assert points[-1][1] > 9_000
+    assert points[0][0] == 4_000
+    assert points[0][1] < 200
