@@ -201,6 +201,11 @@ class Clock:
     def _granted(self, members: tuple[str, ...], begin: int) -> int | None:
         """Return until when a group has time from ``begin`` on, None if an allowance is not known."""
         at = begin
+        if len(members) == 1:
+            rule = self.rules.activities[members[0]]
+            allowance = rule.allowance if not rule.allowances else allowance_of(rule, self.timeline)
+            if allowance is None or rule.calendar is None:
+                return None if allowance is None else at + allowance
         for key in members:
             rule = self.rules.activities[key]
             allowance = allowance_of(rule, self.timeline)

@@ -122,6 +122,9 @@ def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
             for w in denied
             if w.activity is not None
         )
+    if timed and not faults:
+        # Measured time alone: the odds are in proportion already.
+        return Support(score, rule, tuple(timed), unknown, lateness, tuple(evidence))
     # A weak denial is worth telling, and too little to name anybody. What else explains the
     # customer's word takes from it: a swapped label is why the parcel is not here.
     explained = math.prod(1 - w.weight for w in faults) if faults else 1.0

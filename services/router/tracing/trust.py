@@ -46,6 +46,9 @@ def attester(event: ProcessEvent, rules: Rules) -> str | None:
 def unsworn(events: tuple[ProcessEvent, ...], occurred_at: int, rules: Rules) -> Unsworn:
     """Return, by attester, what was entered after the complaint about a time before it, and nobody else attests."""
     found: dict[str, list[ProcessEvent]] = {}
+    if all(event.recorded_at > occurred_at for event in events):
+        # The whole case became known only afterwards (a replay, an import): that says nothing of anybody.
+        return {}
     for event in events:
         if event.recorded_at <= occurred_at or event.at > occurred_at:
             continue

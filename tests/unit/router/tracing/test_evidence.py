@@ -284,6 +284,17 @@ def test_who_clears_themselves_afterwards_blames_nobody_else(order: Order) -> No
     assert confirmed.causes[0].department == "courier"
 
 
+def test_a_replay_of_history_is_nobody_s_late_word(order: Order) -> None:
+    """A case that was imported as a whole after the complaint is judged as if it had been known then."""
+    order.usual(until="delivered", delivered=100).event("refund_requested", 160)
+    order.event("refund_approved", 170)
+    known = order.complain(280, "refund_overdue")
+    order.events = [replace(event, recorded_at=PLACED + 900 * HOUR) for event in order.events]
+    replayed = order.complain(280, "refund_overdue")
+    assert replayed.causes == known.causes
+    assert replayed.outcome is Outcome.ASSIGNED
+
+
 def test_an_answer_against_one_s_own_interest_decides(order: Order) -> None:
     """Asked when the goods were picked, the warehouse says: four days later than planned."""
     order.usual(until="confirmed").event("packed", 120).event("handed_over", 126)
