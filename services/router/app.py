@@ -90,6 +90,7 @@ class Worker:
             backlog,
             leading=leading,
             asking=kafka.topic(topics.TRACE_REQUESTED.name),
+            searching=kafka.topic(topics.CASE_SEARCHED.name),
             epoch=lambda: self.checkpointer.epoch,
             deliver=bind(self.app, self.checkpointer, stages, carry, self._handled),
         )

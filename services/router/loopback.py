@@ -72,6 +72,7 @@ class Loopback:
         self._count = count
         self._behind = behind
         self._question = physical(topics.TRACE_REQUESTED.name)
+        self._search = physical(topics.CASE_SEARCHED.name)
 
     def carry(self, outputs: list[Output], start: int, record: Record) -> None:
         """Handle what was emitted since `start`, and what that emits, as far as it is ours.
@@ -103,7 +104,7 @@ class Loopback:
             return False
         number = partition_for(output.key, self._count)
         partition = self._partitions.get(number)
-        if partition is None or (output.topic == self._question and self._behind(number)):
+        if partition is None or self._waits(output.topic, number):
             return False
         headers = [
             (name, value.encode() if isinstance(value, str) else value)
@@ -111,6 +112,12 @@ class Loopback:
         ]
         record = LocalRecord(output.topic, number, output.key, output.value, headers, timestamp)
         return stage.handle_here(partition, record)
+
+    def _waits(self, topic: str, number: int) -> bool:
+        if topic == self._question:
+            return self._behind(number)
+        # A customer's cases may lie in any partition.
+        return topic == self._search and any(map(self._behind, self._partitions))
 
 
 def _caused_likewise(effect: Output, handled: Output) -> Output:

@@ -66,6 +66,10 @@ class Backlog:
         since = self._behind_since.setdefault(partition, now)
         return now - since <= LONGEST_SECONDS
 
+    def behind_anywhere(self) -> bool:
+        """The same of any partition: for a question whose answer may lie in each of them."""
+        return not self._lag or any(self.behind(partition) for partition in self._lag)
+
     def _lagging(self, partition: int, now: float) -> bool:
         lag = self._lag.get(partition)
         if lag is None:

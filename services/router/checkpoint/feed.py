@@ -59,6 +59,7 @@ class Feed:
         backlog: of the leading topic.
         leading: the topic whose records are handled before the ones that ask about them.
         asking: the topic whose records wait while the leading one is behind.
+        searching: the topic whose records wait while the leading one is behind in any partition.
         epoch: tells the present one.
         deliver: takes a batch; returns when there is room for another.
         monotonic: seconds.
@@ -71,6 +72,7 @@ class Feed:
         *,
         leading: str,
         asking: str,
+        searching: str | None = None,
         epoch: Callable[[], int],
         deliver: Callable[[Batch], Awaitable[None]],
         monotonic: Callable[[], float] = time.monotonic,
@@ -79,6 +81,7 @@ class Feed:
         self._backlog = backlog
         self._leading = leading
         self._asking = asking
+        self._searching = searching
         self._epoch = epoch
         self._deliver = deliver
         self._monotonic = monotonic
@@ -137,9 +140,7 @@ class Feed:
 
     async def _hand_over(self, batch: Batch) -> None:
         place = batch.topic, batch.partition
-        if batch.topic == self._asking and (
-            place in self._kept or self._backlog.behind(batch.partition)
-        ):
+        if place in self._kept or self._waits(place):
             kept = self._kept.setdefault(place, [])
             kept.append(batch)
             if len(kept) == 1:
@@ -147,8 +148,13 @@ class Feed:
             return
         await self._deliver(batch)
 
+    def _waits(self, place: Place) -> bool:
+        if place[0] == self._asking:
+            return self._backlog.behind(place[1])
+        return place[0] == self._searching and self._backlog.behind_anywhere()
+
     async def _let_go(self, place: Place) -> None:
-        if self._fed_epoch != self._epoch() or self._backlog.behind(place[1]):
+        if self._fed_epoch != self._epoch() or self._waits(place):
             return
         for batch in self._kept.pop(place):
             await self._deliver(batch)

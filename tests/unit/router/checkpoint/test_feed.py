@@ -13,7 +13,7 @@ from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.feed import Feed
 from services.router.checkpoint.reader import Batch, Fetched, Place
 
-EVENTS, QUESTIONS, COMPLAINTS = "events", "questions", "complaints"
+EVENTS, QUESTIONS, COMPLAINTS, SEARCHES = "events", "questions", "complaints", "searches"
 
 
 class Shelf:
@@ -61,6 +61,7 @@ class Scene:
             self.backlog,
             leading=EVENTS,
             asking=QUESTIONS,
+            searching=SEARCHES,
             epoch=lambda: self.epoch,
             deliver=self._deliver,
             monotonic=lambda: next(self.clock),
@@ -137,6 +138,18 @@ def test_questions_wait_and_keep_their_order() -> None:
 
     assert scene.order == [COMPLAINTS, QUESTIONS, QUESTIONS]
     assert not scene.shelf.held
+
+
+def test_a_search_waits_for_the_events_of_every_partition() -> None:
+    """A customer's cases may lie anywhere: their search waits for the events of all partitions that are read here."""
+    scene = Scene()
+    scene.backlog.fetched({3: 5_000})
+    scene.fetched(SEARCHES, QUESTIONS)
+    assert scene.order == [QUESTIONS]
+
+    scene.backlog.fetched({3: 0})
+    scene.fetched()
+    assert scene.order == [QUESTIONS, SEARCHES]
 
 
 def test_a_batch_of_another_epoch_is_dropped() -> None:
