@@ -20,6 +20,7 @@ from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract, Envelope
 from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds
+from services.chassis.dead_letters import VALUE_LIMIT
 from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
@@ -37,6 +38,10 @@ HANDLED: Final = "akar_handled"
 """Header of a record that was handled in the transaction that wrote it (loopback.py): its reader passes over it."""
 
 
+MOST_BYTES: Final = 512 << 10
+"""Of a record from outside, eight times what intake takes over HTTP.  A row is a little larger than its record, and one that
+does not fit into the changelog would end every life of the worker."""
+_OUTSIDE: Final = frozenset({topics.Party.INTAKE, topics.Party.OPERATIONS})
 _OURS: Final = frozenset({topics.Party.ROUTER})
 _PLACED: Final = (topics.CLOCK_TICK, topics.REGISTRY_ACTIVATED)
 """One record for each partition, written to it by number: their keys say nothing about where they belong."""
@@ -125,6 +130,11 @@ class Stage(ABC):
         if topic.writers == _OURS and any(name == HANDLED for name, _value in record.headers):
             return
         key = record.key
+        value = record.value
+        if value is not None and len(value) > MOST_BYTES and topic.writers & _OUTSIDE:
+            detail = f"{len(value)} bytes; a record from outside may have {MOST_BYTES}"
+            self.dead_letter(partition, record, "too_large", detail)
+            return
         if (
             key is not None
             and topic not in _PLACED
@@ -155,16 +165,21 @@ class Stage(ABC):
         partition.emit(Output(record.topic, record.key, record.value, headers))
 
     def dead_letter(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
-        """Keep a record that cannot be processed, whole."""
+        """Keep a record that cannot be processed, whole unless it is larger than `VALUE_LIMIT`."""
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         failed_at = recorded_time(record)
+        value = record.value
+        if value is not None and len(value) > VALUE_LIMIT:
+            # Whole it would not fit into a record: no checkpoint could be made with it, in any life of this worker.
+            detail = f"(the value of {len(value)} bytes is left out: it lies at {origin}) {detail}"
+            value = None
         letter = DeadLetterV1(
             origin=origin,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
             key=_base64(record.key),
-            value=_base64(record.value),
+            value=_base64(value),
             headers=tuple((name, _base64(value)) for name, value in record.headers),
             service=topics.Party.ROUTER.value,
             reason=reason,

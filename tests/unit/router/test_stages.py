@@ -567,6 +567,24 @@ def test_poison_is_kept_whole(
     assert (letter.value is None) == (value is None)
 
 
+@pytest.mark.parametrize(("size", "kept"), [(600_000, True), (990_000, False)])
+@pytest.mark.parametrize("misplaced", [False, True])
+def test_a_record_that_no_row_could_hold_is_put_aside(
+    pipeline: Pipeline, size: int, kept: bool, misplaced: bool
+) -> None:
+    """A megabyte fits neither into the changelog nor, in base64, into a dead letter: it stays where it lies."""
+    more = b', "attributes": {"note": "' + b"x" * size + b'"}}'
+    partition = (partition_for(GOOD.key, PARTITIONS) + misplaced) % PARTITIONS
+    value = GOOD.value.removesuffix(b"}").replace(b',"attributes":{}', b"") + more
+    pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, value, GOOD.headers, partition=partition)
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "too_large"
+    assert (letter.value is not None) == kept
+    assert letter.offset == 0
+    assert PREFIX + topics.PROCESS_OBSERVED.name not in pipeline.written
+
+
 def test_a_case_without_end_stays_bounded(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
