@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.chaos.report import lines, table
+
 REPORTS = pytest.StashKey[list[str]]()
 
 
@@ -30,3 +32,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for text in terminalreporter.config.stash.get(REPORTS, []):
         terminalreporter.section("chaos")
         terminalreporter.write_line(text)
+    if terminalreporter.config.stash.get(REPORTS, []):
+        terminalreporter.section("chaos: all scenarios, each by its last run")
+        terminalreporter.write_line(table(lines()))

@@ -299,6 +299,13 @@ class Evidence:
     stood: list[Stood] = field(default_factory=list)
     clocks_jump: bool = False
     """Whether the processes' clocks were set wrong on purpose."""
+    forgetful: frozenset[str] = frozenset()
+    """Topics that may lose records: those that promise no durability, where the power was cut."""
+
+    @property
+    def tolerance_ms(self) -> int:
+        """By how much two writers' times may differ."""
+        return 2 * 3_600_000 if self.clocks_jump else 2
 
     def sound(self) -> Evidence:
         """The same without what was planted broken, and without the dead letters of it."""

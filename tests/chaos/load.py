@@ -226,10 +226,22 @@ class Client:
         await asyncio.sleep(self._chance.uniform(*RETRY_SECONDS))
 
 
-async def play(client: Client, placed: Order, *, patience: float) -> None:
+async def play(
+    client: Client, placed: Order, *, patience: float, disorder: random.Random | None = None
+) -> None:
     """One customer from the order to the last word."""
     first = placed.events[:HALF] if placed.later else placed.events
-    await client.events(f"{placed.case_id}/1", first)
+    if disorder is not None:
+        # In any order, in two parts at once, and some of it in both.
+        mixed = disorder.sample(first, len(first))
+        half = len(mixed) // 2
+        again = disorder.sample(mixed[:half], 2)
+        await asyncio.gather(
+            client.events(f"{placed.case_id}/0", mixed[:half]),
+            client.events(f"{placed.case_id}/1", [*mixed[half:], *again]),
+        )
+    else:
+        await client.events(f"{placed.case_id}/1", first)
     complaint = await client.complaint(placed)
     if placed.later:
         await asyncio.sleep(patience)
@@ -249,6 +261,7 @@ async def run(options: argparse.Namespace) -> None:
     chance = random.Random(options.seed)
     key = options.key_file.read_text(encoding="utf-8").strip()
     client = Client(options.intake, key, journal, options.seed)
+    disorder = random.Random(options.seed) if options.disorder else None
     begin = coming = loop.time()
     room = asyncio.Semaphore(MOST_CUSTOMERS)
     async with asyncio.TaskGroup() as customers:
@@ -256,7 +269,8 @@ async def run(options: argparse.Namespace) -> None:
         while not stop.is_set() and loop.time() - begin < options.seconds:
             await room.acquire()
             placed = order(number, run=options.run, chance=chance, now=datetime.now(UTC))
-            task = customers.create_task(play(client, placed, patience=chance.uniform(1.0, 4.0)))
+            patience = chance.uniform(1.0, 4.0)
+            task = customers.create_task(play(client, placed, patience=patience, disorder=disorder))
             task.add_done_callback(lambda _: room.release())
             number += 1
             coming = max(coming + 1 / options.rate, loop.time() - 1.0)
@@ -275,6 +289,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--run", default="c", help="part of every key: two runs are two worlds")
+    parser.add_argument(
+        "--disorder", action="store_true", help="events in any order, and some of them twice"
+    )
     asyncio.run(run(parser.parse_args()))
 
 

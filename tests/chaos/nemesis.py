@@ -6,15 +6,17 @@ process is in the middle of what at that moment is not repeatable, which is why 
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from tests.chaos.journal import Call, ClientLog
+from tests.chaos.journal import Call, ClientLog, Stood
 from tests.chaos.pipeline import Pipeline, wait_for
 
 POINTS = (
@@ -31,6 +33,8 @@ POINTS = (
 SESSION_SECONDS = 10.0
 """After which the broker gives a silent worker's partitions to others (ROUTER_SESSION_TIMEOUT_SECONDS)."""
 KILLED = 137
+PROMISE_SECONDS = 10.0
+"""From kill -9 of anything until complaints and alerts flow again, on a machine that has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,17 @@ class Blow:
     name: str
     at: float
     """Epoch seconds."""
+    promise: float | None = None
+    """Within how many seconds complaints and alerts flow again on a quiet machine; None: standing still was asked for."""
+    until: float | None = None
+    """When they were seen to flow again; None: nobody waited, so that silences of several blows may run together."""
+    load: float = 0.0
+    """The load average per core meanwhile."""
+
+
+def load_per_core() -> float:
+    """Runnable processes per core, over the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 @dataclass(slots=True)
@@ -48,13 +63,28 @@ class Nemesis:
 
     pipeline: Pipeline
     chance: random.Random
+    load: subprocess.Popen[bytes]
     blows: list[Blow] = field(default_factory=list)
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until it serves again."""
         before = self.pipeline.kill(name)
-        self._note(f"kill -9 {name}")
+        self._note(f"kill -9 {name}", PROMISE_SECONDS)
         self.pipeline.wait_back(name, before)
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM, and wait until its next life serves."""
+        before = self.pipeline.kill(name, signal.SIGTERM)
+        self._note(f"SIGTERM {name}", PROMISE_SECONDS)
+        self.pipeline.wait_back(name, before)
+
+    def keep_away(self, seconds: float) -> None:
+        """kill -9 the broker, and let nothing start it for a while: its data folder is locked by somebody else."""
+        with self.pipeline.broker_locked_out():
+            before = self.pipeline.kill("kafka")
+            self._note(f"broker away for {seconds:.0f} s", seconds + 30.0)
+            time.sleep(seconds)
+        self.pipeline.wait_back("kafka", before)
 
     def fault(self, name: str, point: str, nth: int) -> None:
         """One life of a worker ends at a named point, passed for the `nth` time."""
@@ -75,13 +105,13 @@ class Nemesis:
             ended = pipeline.ended()
         pid, code = ended
         assert code == KILLED, f"{name} ended with {code} instead of at {point}"
-        self._note(f"{name} at {point}:{nth}")
+        self._note(f"{name} at {point}", PROMISE_SECONDS if point != "revoked" else None)
         pipeline.wait_back(name, pid)
 
     def zombie(self, name: str, seconds: float) -> None:
         """Stop a process for so long that others think it dead, and wake it."""
         self.pipeline.kill(name, signal.SIGSTOP)
-        self._note(f"{name} stopped for {seconds:.0f} s and woken")
+        self._note(f"{name} stopped for {seconds:.0f} s and woken", seconds + PROMISE_SECONDS)
         try:
             time.sleep(seconds)
         finally:
@@ -93,9 +123,9 @@ class Nemesis:
         """kill -9 a worker, and take its state folder away before it comes back."""
         self.pipeline.arm(name, None, wipe=True)
         self.kill(name)
-        self.blows[-1] = Blow(f"{name} loses its state folder", self.blows[-1].at)
+        self.blows[-1] = replace(self.blows[-1], name=f"{name} loses its state folder")
 
-    def until_it_flows(self) -> None:
+    def until_it_flows(self, longest: float = 180.0) -> None:
         """Wait until complaints are accepted and departments are called again, so that each blow's standstill is its own."""
         pipeline = self.pipeline
         marks = {path: path.stat().st_size for path in (pipeline.client_log, pipeline.webhook_log)}
@@ -103,7 +133,10 @@ class Nemesis:
         def flows() -> bool:
             return all(b'"status":20' in _since(path, mark) for path, mark in marks.items())
 
-        wait_for("complaints and webhooks flow again", flows, 180)
+        wait_for("complaints and webhooks flow again", flows, longest)
+        if self.blows and self.blows[-1].until is None:
+            load = max(self.blows[-1].load, load_per_core())
+            self.blows[-1] = replace(self.blows[-1], until=time.time(), load=load)
 
     def pause(self, shortest: float, longest: float) -> None:
         """Let things run for a random time."""
@@ -119,8 +152,12 @@ class Nemesis:
         )
         self.zombie(other, SESSION_SECONDS + 3)
 
-    def _note(self, name: str) -> None:
-        self.blows.append(Blow(name, time.time()))
+    def _note(self, name: str, promise: float | None = None) -> None:
+        self.blows.append(Blow(name, time.time(), promise, load=load_per_core()))
+
+    def note(self, name: str, promise: float | None = None) -> None:
+        """Something was done that this class has no word for."""
+        self._note(name, promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +186,23 @@ def standstills(
             )
         )
     return found
+
+
+def stood(found: Sequence[Standstill]) -> list[Stood]:
+    """With what is allowed: the promise, longer by as much as the machine was overloaded.
+
+    A blow that came before the one ahead of it was over is allowed anything: their silences cannot be told apart.
+    """
+    known = []
+    over = True
+    for each in found:
+        alone = over and each.blow.until is not None
+        bound = None
+        if alone and each.blow.promise is not None:
+            bound = each.blow.promise * max(1.0, each.blow.load)
+        known.append(Stood(each.blow.name, each.accepted, each.delivered, bound))
+        over = each.blow.until is not None
+    return known
 
 
 def _since(path: Path, mark: int) -> bytes:

@@ -6,6 +6,7 @@ prints, the pid files, `/readyz`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -13,10 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -52,13 +55,24 @@ class Pipeline:
         workers: Router processes.
         refuse: The part of first webhook calls that is answered 503.
         seed: Of the receiver's refusals.
+        data: The data folder, if it is to be elsewhere.
+        env: More for the pipeline's processes.
     """
 
     def __init__(
-        self, folder: Path, *, workers: int = 1, refuse: float = 0.02, seed: int = 1
+        self,
+        folder: Path,
+        *,
+        workers: int = 1,
+        refuse: float = 0.02,
+        seed: int = 1,
+        data: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self.data = folder / "data"
+        self.data = folder / "data" if data is None else data
+        self.rules = folder / "rules.json"
+        self._env = dict(env or {})
         self.webhook_log = folder / "webhooks.ndjson"
         self.client_log = folder / "client.ndjson"
         self._workers = workers
@@ -95,10 +109,15 @@ class Pipeline:
             sys.executable,
             *("-m", "tests.chaos.receiver", "--log", str(self.webhook_log)),
             *("--port-file", str(port_file), "--refuse", str(self._refuse)),
-            *("--seed", str(self._seed)),
+            *("--seed", str(self._seed), "--rules", str(self.rules)),
         ]
         self.spawn("receiver", command)
         wait_for("the receiver's port", port_file.exists, 30)
+        self._webhooks = f"http://127.0.0.1:{port_file.read_text()}"
+        self.up()
+
+    def up(self) -> None:
+        """`akar up`, and wait until it is."""
         akar = Path(sys.executable).parent / "akar"
         up = self.spawn(
             "up",
@@ -106,12 +125,14 @@ class Pipeline:
                 str(akar),
                 *("up", "--ready-json", "--data-dir", str(self.data)),
                 *("--workers", str(self._workers)),
-                *("--webhooks", f"http://127.0.0.1:{port_file.read_text()}"),
+                *("--webhooks", self._webhooks),
             ],
             PYTHONPATH=os.pathsep.join(filter(None, (str(ARM), os.environ.get("PYTHONPATH")))),
             AKAR_CHAOS_ARM=f"{self._order}",
-            NOTIFIER_RETRY_WAITS="[0.5, 1, 2, 4, 8, 16]",
+            NOTIFIER_RETRY_WAITS="[0.5, 1, 2, 4, 8, 8, 8, 8, 16, 16]",
+            **self._env,
         )
+        self._up = up
 
         def line() -> str | None:
             if up.poll() is not None:
@@ -121,9 +142,90 @@ class Pipeline:
 
         self.ready = json.loads(wait_for("akar up", line, START_SECONDS, pause=0.1))
 
-    def spawn(self, name: str, command: list[str], **env: str) -> subprocess.Popen[bytes]:
+    def down(self) -> None:
+        """End `akar up` as a person would, and wait until nothing of it runs.
+
+        Raises:
+            AssertionError: it did not end well.
+        """
+        self._up.send_signal(signal.SIGTERM)
+        assert self._up.wait(120) == 0, f"akar up ended badly: {self.said('up')}"
+        self._children.remove(self._up)
+
+    def cut(self) -> None:
+        """Everything that belongs to the pipeline is gone from one moment to the next."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._up.wait(10)
+        self._children.remove(self._up)
+        wait_for("all of it is gone", lambda: not any(self.pid(n) for n in self.names), 30)
+
+    def pids(self) -> list[int]:
+        """`akar up`, and all that it runs."""
+        return [self._up.pid, *filter(None, (self.pid(name) for name in self.names))]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a process was started with."""
+        pid = wait_for(f"{name} runs", lambda: self.pid(name), 60)
+        pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+    def join(self, number: int) -> subprocess.Popen[bytes]:
+        """One more router worker, which nobody starts again."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        env = {
+            **self.environment("router-0"),
+            "ROUTER_INSTANCE": f"joined-{number}",
+            "ROUTER_STATE_DIR": str(self.data / "router" / f"joined-{number}"),
+            "ROUTER_HEALTH_PORT": str(port),
+        }
+        name = f"joined-{number}-{time.monotonic_ns()}"
+        process = self.spawn(
+            name, [sys.executable, "-m", "services.router"], replace_env=True, **env
+        )
+
+        def serves() -> bool:
+            assert process.poll() is None, f"{name} ended: {self.said(name)}"
+            return _ready(f"http://127.0.0.1:{port}/readyz")
+
+        wait_for(f"{name} serves", serves, 180)
+        return process
+
+    @contextmanager
+    def broker_locked_out(self) -> Iterator[None]:
+        """Nothing can start a broker on the data folder meanwhile: Kafka's own lock file is taken."""
+        with (self.data / "kafka" / "log" / ".lock").open("r+b") as file:
+
+            def taken() -> bool:
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    return False
+                return True
+
+            stop = threading.Event()
+
+            def take() -> None:
+                while not taken() and not stop.wait(0.002):
+                    pass
+
+            thread = threading.Thread(target=take, daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                stop.set()
+                thread.join()
+
+    def spawn(
+        self, name: str, command: list[str], *, replace_env: bool = False, **env: str
+    ) -> subprocess.Popen[bytes]:
         """Start a process of the test's own; its output goes to `NAME.out` and `NAME.err`."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AKAR_", "KAFKA_"))}
+        inherited = {} if replace_env else os.environ
+        clean = {k: v for k, v in inherited.items() if not k.startswith(("AKAR_", "KAFKA_"))}
         with (
             (self.folder / f"{name}.out").open("wb") as out,
             (self.folder / f"{name}.err").open("wb") as err,
@@ -189,11 +291,7 @@ class Pipeline:
         url = self.ready["health"].get(name)
         if url is None:
             return self.pid(name) is not None
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        return _ready(url)
 
     def wait_back(self, name: str, before: int, seconds: float = 180.0) -> None:
         """Return once another process than `before` serves under that name."""
@@ -203,6 +301,16 @@ class Pipeline:
             return pid is not None and pid != before and self.serves(name)
 
         wait_for(f"{name} is back", back, seconds)
+
+    @contextmanager
+    def routers_held(self) -> Iterator[None]:
+        """Routers that are started meanwhile begin nothing until it is over."""
+        hold = Path(f"{self._order}.hold")
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
 
     # -- fault points ------------------------------------------------------------------------------
 
@@ -230,3 +338,11 @@ class Pipeline:
         except (FileNotFoundError, ValueError):
             return None
         return int(pid), int(code)
+
+
+def _ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -7,16 +7,42 @@ killed takes it along.  With `--refuse`, that part of the first calls is answere
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.journal import Journal
 
 
-def serve(journal: Journal, *, port: int, refuse: float, seed: int) -> ThreadingHTTPServer:
+class Rules:
+    """How departments behave at the moment: a JSON file, `{path: {"seconds": 0.5, "status": 503, "dead": true}}`."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._rules: dict[str, dict[str, Any]] = {}
+        self._stamp = 0
+
+    def of(self, path: str) -> dict[str, Any]:
+        """For one department; empty where nothing is said."""
+        if self._path is None:
+            return {}
+        try:
+            stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._rules = json.loads(self._path.read_text(encoding="utf-8"))
+                self._stamp = stamp
+        except FileNotFoundError:
+            return {}
+        return self._rules.get(path, {})
+
+
+def serve(
+    journal: Journal, *, port: int, refuse: float, seed: int, rules: Rules
+) -> ThreadingHTTPServer:
     """A server on a loopback port; 0 picks a free one."""
     chance = random.Random(seed)
     called: set[str] = set()
@@ -34,11 +60,17 @@ def serve(journal: Journal, *, port: int, refuse: float, seed: int) -> Threading
                     True  # the sender was killed in the middle: nothing was said
                 )
                 return
+            rule = rules.of(self.path)
+            time.sleep(rule.get("seconds", 0.0))
+            if rule.get("dead"):
+                self.close_connection = True  # hung up without a word
+                return
             identity = self.headers.get("webhook-id", "")
             with lock:
                 first = identity not in called
                 called.add(identity)
                 status = 503 if first and chance.random() < refuse else 204
+            status = rule.get("status", status)
             # Before the answer: what the sender may count on has been written down.
             journal.write(
                 webhook_id=identity,
@@ -75,9 +107,16 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rules", type=Path, help="how departments behave: see Rules")
     options = parser.parse_args()
     journal = Journal(options.log)
-    server = serve(journal, port=options.port, refuse=options.refuse, seed=options.seed)
+    server = serve(
+        journal,
+        port=options.port,
+        refuse=options.refuse,
+        seed=options.seed,
+        rules=Rules(options.rules),
+    )
     new = options.port_file.with_suffix(".new")
     new.write_text(str(server.server_address[1]))
     new.replace(options.port_file)

@@ -9,15 +9,24 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.checker import gather, table, violations
 from tests.chaos.invariants import Result, judge
 from tests.chaos.journal import Evidence, Journal, read_client_log, read_webhook_log
-from tests.chaos.nemesis import Nemesis, standstills, summary
+from tests.chaos.nemesis import (
+    Nemesis,
+    Standstill,
+    load_per_core,
+    standstills,
+    stood,
+    summary,
+)
 from tests.chaos.pipeline import Pipeline, wait_for
+from tests.chaos.report import LOST, REPEATED, UNDONE, Line, note
 from tests.chaos.topics import Cluster, Follower
 
 QUIET_SECONDS = 2.0
@@ -51,14 +60,36 @@ def play(
     rate: float,
     workers: int = 1,
     afterwards: Callable[[Pipeline], None] = lambda _: None,
+    data: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    load_options: Sequence[str] = (),
+    settle_seconds: float = SETTLE_SECONDS,
+    clocks_jump: bool = False,
+    forgetful: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Run one scenario; the load lasts as long as `harm` does; `afterwards` is called while the pipeline still runs.
+
+    Args:
+        folder: For everything; empty.
+        harm: What is done.
+        title: Of the report.
+        seed: Of what is random.
+        rate: Complaints a second.
+        workers: Router processes.
+        afterwards: See above.
+        data: The pipeline's data folder, where it is to be on a file system of its own.
+        env: More for the pipeline's processes.
+        load_options: More for `tests.chaos.load`.
+        settle_seconds: For everything to be decided and delivered.
+        forgetful: Topics that may lose records.
+        clocks_jump: Whether processes' clocks are set wrong on purpose.
 
     Raises:
         AssertionError: something did not come back, or a promise was broken; the report is in it.
     """
     chance = random.Random(seed)
-    with Pipeline(folder, workers=workers, seed=seed) as pipeline:
+    started = time.monotonic()
+    with Pipeline(folder, workers=workers, seed=seed, data=data, env=env) as pipeline:
         cluster = Cluster(pipeline.ready["kafka"], pipeline.ready["topic_prefix"])
         follower = Follower(cluster, Journal(folder / "seen.ndjson")).start()
         load = pipeline.spawn(
@@ -69,9 +100,10 @@ def play(
                 *("--key-file", str(pipeline.data / "secrets" / "channel_key")),
                 *("--log", str(pipeline.client_log), "--rate", str(rate)),
                 *("--seconds", "86400", "--seed", str(seed), "--run", f"s{seed}"),
+                *load_options,
             ],
         )
-        nemesis = Nemesis(pipeline, chance)
+        nemesis = Nemesis(pipeline, chance, load)
         began = time.monotonic()
         wait_for("the load's first words", pipeline.client_log.exists, 60)
         wait_for("the first webhook", pipeline.webhook_log.exists, 60)
@@ -79,9 +111,9 @@ def play(
         harm(nemesis)
         nemesis.until_it_flows()
         load.send_signal(signal.SIGTERM)
-        assert load.wait(120) == 0, f"the load failed: {pipeline.said('load')}"
+        assert load.wait(180) == 0, f"the load failed: {pipeline.said('load')}"
         lasted = time.monotonic() - began
-        settled = _settle(pipeline, follower)
+        settled = _settle(pipeline, follower, settle_seconds)
         seen = follower.stop()
         evidence = gather(
             cluster,
@@ -90,28 +122,57 @@ def play(
             raw=True,
         )
         evidence.seen = seen
+        evidence.clocks_jump = clocks_jump
+        evidence.forgetful = forgetful
+        silences = standstills(nemesis.blows, evidence.client, evidence.calls)
+        evidence.stood = stood(silences)
         results = judge(evidence)
-        stood = standstills(nemesis.blows, evidence.client, evidence.calls)
         head = (
             f"{title} (seed {seed}, {rate:g} complaints/s for {lasted:.0f} s, "
-            f"settled {settled:.1f} s after the load)"
+            f"settled {settled:.1f} s after the load, {load_per_core():.1f} processes per core)"
         )
-        report = "\n".join((head, "", summary(stood), "", table(results)))
+        report = "\n".join((head, "", summary(silences), "", table(results)))
+        note(_line(title, seed, time.monotonic() - started, results, silences))
         (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
         assert not violations(results), f"{report}\n\nall of it lies in {folder}"
         afterwards(pipeline)
         return Verdict(results, report)
 
 
-def _settle(pipeline: Pipeline, follower: Follower) -> float:
+def _line(
+    title: str, seed: int, seconds: float, results: list[Result], silences: list[Standstill]
+) -> Line:
+    kinds = [violation.what for violation in violations(results)]
+    facts = {name: count for result in results for name, count in result.facts.items()}
+    counted = LOST | REPEATED | UNDONE
+    return Line(
+        scenario=title,
+        seed=seed,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 1),
+        load=round(load_per_core(), 1),
+        blows=len(silences),
+        accepted=facts.get("complaints answered 202", 0),
+        decisions=facts.get("decisions", 0),
+        lost=sum(kind in LOST for kind in kinds),
+        repeated=sum(kind in REPEATED for kind in kinds),
+        undone=sum(kind in UNDONE for kind in kinds),
+        other=sum(kind not in counted for kind in kinds),
+        silence_202=round(max((each.accepted for each in silences), default=0.0), 1),
+        silence_webhooks=round(max((each.delivered for each in silences), default=0.0), 1),
+    )
+
+
+def _settle(pipeline: Pipeline, follower: Follower, seconds: float) -> float:
     """Wait until nothing moves and nothing is missing, or it is too late to hope for that; seconds it took."""
     began = time.monotonic()
-    while (waited := time.monotonic() - began) < SETTLE_SECONDS:
+    while (waited := time.monotonic() - began) < seconds:
         if follower.quiet_seconds() >= QUIET_SECONDS:
             evidence = Evidence(
                 client=read_client_log([pipeline.client_log]),
                 calls=read_webhook_log([pipeline.webhook_log]),
                 topics=follower.topics(),
+                clocks_jump=True,
             )
             if not violations(judge(evidence)):
                 break

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.knobs import SEED
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.pipeline import ROOT, Pipeline
 from tests.chaos.scenario import play
 
-SEED = int(os.environ.get("AKAR_CHAOS_SEED", "0")) or int(time.time())
 RATE = float(os.environ.get("AKAR_CHAOS_RATE", "20"))
 BUDGET_SECONDS = 60.0
 """After which no further harm is begun; on a slow machine each recovery takes its share of it."""

@@ -1,28 +1,21 @@
-"""The long fault suite (`make chaos`): 200 random kills, every fault point three times, zombies, lost state.
+"""The long fault suite (`make chaos`): crashes.  200 random kills, every fault point three times, lost state, clean ends.
 
-AKAR_CHAOS_KILLS (200), AKAR_CHAOS_SECONDS (1500), AKAR_CHAOS_RATE (10 complaints a second) and AKAR_CHAOS_SEED say how long and
-how hard.
+`knobs.py` says how long and how hard; the other `test_long_*` modules have workers, broker and disk, inputs, clocks.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.nemesis import POINTS, SESSION_SECONDS, Nemesis
+from tests.chaos.knobs import KILLS, LONGEST, RATE, ROUNDS, SECONDS, SEED, times
+from tests.chaos.nemesis import POINTS, PROMISE_SECONDS, Nemesis
 from tests.chaos.scenario import play
 
-KILLS = int(os.environ.get("AKAR_CHAOS_KILLS", "200"))
-SECONDS = float(os.environ.get("AKAR_CHAOS_SECONDS", "1500"))
-RATE = float(os.environ.get("AKAR_CHAOS_RATE", "10"))
-SEED = int(os.environ.get("AKAR_CHAOS_SEED", "0")) or int(time.time())
-ROUNDS = 3
-
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(int(SECONDS) * 3 + 1200)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST)]
 
 
 def test_random_kills_of_everything(tmp_path: Path, report: Callable[[str], None]) -> None:
@@ -53,34 +46,12 @@ def test_a_crash_at_a_named_point(
         for _ in range(ROUNDS):
             nth = 1 if "." not in point or point == "restore.applied" else None
             nemesis.fault("router-0", point, nth or nemesis.chance.randrange(1, 60))
+            nemesis.until_it_flows()
             nemesis.pause(2.0, 5.0)
 
     verdict = play(tmp_path, harm, title=f"crash at {point}", seed=SEED, rate=RATE, workers=2)
 
     report(verdict.report)
-
-
-def test_a_worker_that_was_thought_dead_wakes(
-    tmp_path: Path, report: Callable[[str], None]
-) -> None:
-    """A worker stopped beyond its session wakes while another has its partitions: it changes nothing any more."""
-
-    def harm(nemesis: Nemesis) -> None:
-        for name in ("router-0", "router-1", "router-0"):
-            nemesis.zombie(name, SESSION_SECONDS + nemesis.chance.uniform(2, 6))
-            nemesis.pause(5.0, 10.0)
-
-    report(play(tmp_path, harm, title="zombies", seed=SEED, rate=RATE, workers=2).report)
-
-
-def test_a_broker_that_stands_still(tmp_path: Path, report: Callable[[str], None]) -> None:
-    """A broker that is stopped for a minute, and wakes, has lost and repeated nothing."""
-
-    def harm(nemesis: Nemesis) -> None:
-        nemesis.zombie("kafka", 60)
-        nemesis.pause(5.0, 10.0)
-
-    report(play(tmp_path, harm, title="broker stopped for 60 s", seed=SEED, rate=RATE).report)
 
 
 def test_state_that_is_gone(tmp_path: Path, report: Callable[[str], None]) -> None:
@@ -89,6 +60,28 @@ def test_state_that_is_gone(tmp_path: Path, report: Callable[[str], None]) -> No
     def harm(nemesis: Nemesis) -> None:
         for _ in range(ROUNDS):
             nemesis.wipe("router-0")
+            nemesis.until_it_flows()
             nemesis.pause(4.0, 8.0)
 
     report(play(tmp_path, harm, title="state folder deleted", seed=SEED, rate=RATE).report)
+
+
+def test_clean_ends_under_load(tmp_path: Path, report: Callable[[str], None]) -> None:
+    """SIGTERM of each process in turn, and of the whole pipeline, which is then started again on its folder."""
+
+    def harm(nemesis: Nemesis) -> None:
+        pipeline = nemesis.pipeline
+        for _ in range(times(2)):
+            for name in pipeline.names:
+                nemesis.terminate(name)
+                nemesis.until_it_flows()
+                nemesis.pause(0.5, 2.0)
+        before = pipeline.ready
+        for _ in range(times(2)):
+            nemesis.note("SIGTERM of akar up, and its next start", 4 * PROMISE_SECONDS)
+            pipeline.down()
+            pipeline.up()
+            assert pipeline.ready["intake"] == before["intake"]
+            nemesis.until_it_flows()
+
+    report(play(tmp_path, harm, title="SIGTERM", seed=SEED, rate=RATE, workers=2).report)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 _ORDER = os.environ.get("AKAR_CHAOS_ARM")
@@ -36,5 +37,27 @@ def _arm(path: Path) -> None:
     os._exit = told
 
 
+def _hold(path: Path) -> None:
+    """Begin nothing as long as there is that file."""
+    while path.exists():
+        time.sleep(0.05)
+
+
+def _clock(folder: Path) -> None:
+    """Start anew under libfaketime, with a clock of this service's own: a file that says how wrong it is."""
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :]
+    clock = folder / "-".join(part.removeprefix("services.") for part in module)
+    if not clock.exists() or "FAKETIME_TIMESTAMP_FILE" in os.environ:
+        return
+    os.environ["LD_PRELOAD"] = os.environ["AKAR_CHAOS_FAKETIME"]
+    os.environ["FAKETIME_TIMESTAMP_FILE"] = str(clock)
+    os.environ["FAKETIME_CACHE_DURATION"] = "1"
+    os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = os.environ["DONT_FAKE_MONOTONIC"] = "1"
+    os.execv(sys.executable, sys.orig_argv)
+
+
+if "-m" in sys.orig_argv and "AKAR_CHAOS_CLOCKS" in os.environ:
+    _clock(Path(os.environ["AKAR_CHAOS_CLOCKS"]))
 if _ORDER and sys.orig_argv[-2:] == ["-m", "services.router"]:
+    _hold(Path(f"{_ORDER}.hold"))
     _arm(Path(_ORDER))

@@ -26,7 +26,6 @@ FROM_OUTSIDE: Final = frozenset({RECEIVED, MESSAGED, OBSERVED})
 TERMINAL: Final = frozenset({"closed", "withdrawn", "merged", "erased"})
 FORWARDED: Final = "akar_forwarded"
 """Header of a record that lay in a wrong partition and was sent on, with the place where it lay."""
-CLOCK_TOLERANCE_MS: Final = 2
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.chaos.checks.base import (
-    CLOCK_TOLERANCE_MS,
     OBSERVED,
     RECEIVED,
     STATUS,
@@ -141,7 +140,7 @@ def _evidence(evidence: Evidence, expected: Expected, result: Result) -> None:
             source = known.get(identity)
             if source is None:
                 result.broken("evidence that is in no topic", record.key, record.place)
-            elif source.timestamp > record.timestamp + CLOCK_TOLERANCE_MS:
+            elif source.timestamp > record.timestamp + evidence.tolerance_ms:
                 result.broken("evidence that came later", record.key, record.place)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 
 from tests.chaos.checks.base import (
-    CLOCK_TOLERANCE_MS,
     FROM_OUTSIDE,
     STATUS,
     TERMINAL,
@@ -31,7 +30,7 @@ def ordered(evidence: Evidence) -> Result:
         result.examined += 1
         if cause not in first:
             result.broken("cause is not in the log", record.id, f"{record.place} names {cause}")
-        elif record.timestamp + CLOCK_TOLERANCE_MS < first[cause]:
+        elif record.timestamp + evidence.tolerance_ms < first[cause]:
             result.broken("effect before its cause", record.id, record.place)
         complaint = record.data.get("complaint_id")
         if record.headers.get("ce_correlationid", complaint) != complaint:
@@ -57,7 +56,7 @@ def _after_an_end(evidence: Evidence, result: Result) -> None:
         end = ended.get(record.key)
         if end is None or record.type == "assignment.withdrawn":
             continue
-        if record.timestamp > end.timestamp + CLOCK_TOLERANCE_MS:
+        if record.timestamp > end.timestamp + evidence.tolerance_ms:
             result.broken("event after an end", record.key, f"{record.place} after {end.place}")
 
 
@@ -83,6 +82,8 @@ def stable_reads(evidence: Evidence) -> Result:
         final[record.topic, record.partition][record.offset] = record
     position: dict[tuple[str, int], int] = {}
     for seen in evidence.seen:
+        if seen.topic in evidence.forgetful:
+            continue
         result.examined += 1
         place = (seen.topic, seen.partition)
         name = f"{seen.topic}[{seen.partition}]@{seen.offset}"

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from typing import Final
 
 from tests.chaos.checks.base import FORWARDED, Result
 from tests.chaos.journal import Evidence
+
+MOST_BYTES: Final = 700_000
+"""Of a value that fits into a dead letter; a larger one stays where it lies, and the letter says where."""
 
 
 def put_aside(evidence: Evidence) -> Result:
@@ -49,5 +53,7 @@ def _whole(evidence: Evidence, origin: str) -> str | None:
     topic, partition, offset = origin.rsplit(":", 2)
     for record in evidence.topics.get(topic, []):
         if (record.partition, record.offset) == (int(partition), int(offset)):
-            return None if record.value is None else base64.b64encode(record.value).decode()
+            if record.value is None or len(record.value) > MOST_BYTES:
+                return None
+            return base64.b64encode(record.value).decode()
     return ""
