@@ -23,7 +23,7 @@ from services.router.rules import rules_from
 def folder(tmp_path: Path) -> Path:
     """A copy of the shop that a test may spoil."""
     copy = tmp_path / "company"
-    shutil.copytree(example_folder("shop"), copy)
+    shutil.copytree(example_folder("shop"), copy, ignore=shutil.ignore_patterns("learned"))
     return copy
 
 

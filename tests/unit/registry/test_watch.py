@@ -12,7 +12,7 @@ from services.registry.watch import FolderWatch
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     copy = tmp_path / "company"
-    shutil.copytree(example_folder("shop"), copy)
+    shutil.copytree(example_folder("shop"), copy, ignore=shutil.ignore_patterns("learned"))
     return copy
 
 
