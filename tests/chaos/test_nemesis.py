@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from tests.chaos.journal import Answer, Call, ClientLog, Request
 from tests.chaos.load import HALF, LATE, order
-from tests.chaos.nemesis import Blow, standstills, summary
+from tests.chaos.nemesis import Blow, standstills, stood, summary
+from tests.chaos.report import Line, lines, note, table
 
 
 def accepted(times: list[float]) -> ClientLog:
@@ -34,6 +38,33 @@ def test_silence_from_the_first_blow_on_counts() -> None:
     (stood,) = standstills([Blow("kill -9 kafka", 10.0)], accepted([1.0, 12.0]), calls([22.0]))
 
     assert (stood.accepted, stood.delivered) == (11.0, 12.0)
+
+
+def test_a_bound_grows_with_the_load_and_needs_a_blow_that_was_waited_out() -> None:
+    """Ten seconds where nothing else runs, twenty with two processes per core; none where two silences may run together."""
+    quiet = Blow("a", 10.0, promise=10.0, until=15.0, load=0.3)
+    busy = replace(quiet, at=20.0, until=25.0, load=2.0)
+    hasty = replace(quiet, at=30.0, until=None)
+    behind = replace(quiet, at=31.0, until=40.0)
+    asked_for = Blow("b", 50.0, until=60.0)
+
+    found = stood(
+        standstills([quiet, busy, hasty, behind, asked_for], accepted([1.0, 99.0]), calls([1.0]))
+    )
+
+    assert [each.bound for each in found] == [10.0, 20.0, None, None, None]
+
+
+def test_the_report_keeps_the_last_run_of_each_scenario(tmp_path: Path) -> None:
+    """Runs of different days make one table; what was lost is added up below it."""
+    line = Line("zombies", 1, "2026-01-01", 1.0, 0.5, 3, 10, 12, 1, 0, 0, 0, 2.0, 3.0)
+    note(line, tmp_path)
+    note(replace(line, lost=2), tmp_path)
+    note(replace(line, scenario="power cut", accepted=5), tmp_path)
+
+    assert [each.scenario for each in lines(tmp_path)] == ["power cut", "zombies"]
+    assert "15 complaints answered 202: 3 lost, 0 repeated." in table(lines(tmp_path))
+    assert (tmp_path / "report.md").read_text().startswith("| scenario |")
 
 
 def test_an_order_has_one_late_department_and_is_the_same_for_the_same_seed() -> None:

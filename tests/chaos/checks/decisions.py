@@ -138,6 +138,11 @@ def unhurried(evidence: Evidence) -> Result:
         record.id: record.headers.get("ce_causationid")
         for record in evidence.topics.get(ANSWERED, [])
     }
+    taken_back = Counter(
+        (record.key, record.data["revision"])
+        for record in evidence.inboxes()
+        if record.type == "assignment.withdrawn"
+    )
     first: dict[str, Record] = {}
     for record in evidence.topics.get(TRACED, []):
         result.examined += 1
@@ -150,6 +155,9 @@ def unhurried(evidence: Evidence) -> Result:
         if early <= 0:
             continue
         result.count("decided before evidence that was there")
+        result.count("alerts withdrawn for it", taken_back[record.key, record.data["revision"]])
+        oldest = "milliseconds before its complaint, the oldest of that evidence"
+        result.facts[oldest] = max(result.facts.get(oldest, 0), round(early * 1000))
         waited = before.timestamp / 1000 - sent[record.key]
         if early >= JUST_NOW_SECONDS and waited < LONGEST_WAIT_SECONDS and not evidence.clocks_jump:
             result.broken(
