@@ -47,12 +47,16 @@ def begin(life: Life, customers: Iterable[str], named: Iterable[str]) -> Step:
 def found(life: Life, customer: str, cases: Iterable[str], *, at: int) -> Step:
     """The cases of a customer; again whenever another one is heard of."""
     search = life.search
-    if search is None or life.over or life.located in _NAMED:
+    if search is None or life.located in _NAMED:
         return life, ()
     new = [case for case in cases if case not in search.possible]
     if customer not in search.awaited and not new:
         return life, ()
     awaited = tuple(each for each in search.awaited if each != customer)
+    if life.over:
+        # Nothing is asked now; they are weighed if it is opened again.
+        possible = dict(search.possible) | {case: Possible(0, parts=0) for case in new}
+        return replace(life, search=replace(search, awaited=awaited, possible=possible)), ()
     life = replace(life, search=replace(search, awaited=awaited))
     if not new:
         return _settle(life, at)
@@ -64,7 +68,7 @@ def found(life: Life, customer: str, cases: Iterable[str], *, at: int) -> Step:
 def weighed(life: Life, case_id: str, sequence: int, parts: int | None, *, at: int) -> Step:
     """How well a case fits; None for one of which nothing was ever heard."""
     search = life.search
-    if search is None or life.over:
+    if search is None:
         return life, ()
     asked = search.possible.get(case_id)
     if asked is None or asked.sequence != sequence:
@@ -75,7 +79,8 @@ def weighed(life: Life, case_id: str, sequence: int, parts: int | None, *, at: i
         del possible[case_id]
     else:
         possible[case_id] = replace(asked, parts=parts or 0)
-    return _settle(replace(life, search=replace(search, possible=possible)), at)
+    life = replace(life, search=replace(search, possible=possible))
+    return (life, ()) if life.over else _settle(life, at)
 
 
 def answered(life: Life, option: str | None, named: Iterable[str], *, at: int) -> Step:
@@ -151,6 +156,7 @@ def _locate(life: Life, case_id: str, by: LocatedBy, *, as_of: int) -> Step:
         case_id=case_id,
         located=by,
         due=None,
+        unanswered=False,
         # A complaint that was decided by its words stands as it stands until the case has been traced.
         state=life.state if life.revision else ComplaintState.LOCATED,
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
-from schemas.vocabulary import ComplaintState, MessageKind, NotificationOutcome
+from schemas.vocabulary import ComplaintState, MessageKind, NotificationOutcome, Role
 from services.router.lifecycle.model import (
     Assignment,
     Effect,
@@ -28,6 +29,9 @@ from services.router.lifecycle.model import (
 Step = tuple[Life, tuple[Effect, ...]]
 NewAssignmentId = Callable[[str, str, int], str]
 """(complaint, department, opening revision) -> id."""
+
+UNANSWERED: Final = "unanswered"
+"""The reason of a question to the evidence stage whose answer may not be to ask somebody."""
 
 _ENDING = {
     MessageKind.SATISFIED: ComplaintState.CLOSED,
@@ -73,7 +77,9 @@ def decided(life: Life, verdict: Verdict, *, at: int, new_id: NewAssignmentId) -
     effects: list[Effect] = [PublishDecision(revision)]
     for department, assignment in sorted(life.assignments.items()):
         if department not in wanted:
-            effects.append(WithdrawAssignment(assignment, revision, "retraced"))
+            effects.append(
+                WithdrawAssignment(assignment, revision, _why(life, assignment, verdict))
+            )
     for department, target in sorted(wanted.items()):
         before = life.assignments.get(department)
         if before is None:
@@ -101,11 +107,26 @@ def decided(life: Life, verdict: Verdict, *, at: int, new_id: NewAssignmentId) -
     return after, tuple(effects)
 
 
+def _why(life: Life, assignment: Assignment, verdict: Verdict) -> str:
+    """Why an assignment is taken back."""
+    if assignment.target.roles != (Role.ANSWER,):
+        return "retraced"
+    if assignment.target.activity in verdict.answered:
+        return "answered"
+    return UNANSWERED if life.unanswered else "retraced"
+
+
 def due(life: Life, *, as_of: int) -> Step:
-    """The time that a decision waited for has come: trace again as of that time."""
+    """The time that a decision waited for has come: trace again as of that time.
+
+    If it was an answer that did not come, no question is put again: neither this one a second time, nor another.
+    """
     if life.over or life.due is None or life.due > as_of or life.case_id is None:
         return life, ()
-    return request(replace(life, due=None), as_of=life.due, reason="due")
+    asked = any(Role.ANSWER in each.target.roles for each in life.assignments.values())
+    after = replace(life, due=None, unanswered=life.unanswered or asked)
+    reason = UNANSWERED if after.unanswered else "due"
+    return request(after, as_of=life.due, reason=reason)
 
 
 def notified(life: Life, outcome: NotificationOutcome, *, at: int) -> Step:
@@ -156,7 +177,14 @@ def _ended(life: Life, verdict: Verdict, *, at: int) -> Step:
 
 def _reopened(life: Life, *, at: int) -> Step:
     # The last decision no longer stands: whatever comes back is new, and opens assignments again.
-    again = replace(life, state=ComplaintState.REOPENED, since=at, material="", assignments={})
+    again = replace(
+        life,
+        state=ComplaintState.REOPENED,
+        since=at,
+        material="",
+        assignments={},
+        unanswered=False,
+    )
     if again.case_id is None:
         return again, (PublishStatus(), LocateAgain())
     return request(again, as_of=max(at, life.occurred_at), reason="reopened", status=True)

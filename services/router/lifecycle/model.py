@@ -62,6 +62,8 @@ class Verdict:
     who_can_help: str | None
     waiting_until: int | None
     customer_words: Mapping[str, tuple[str, ...]]
+    answered: frozenset[str] = frozenset()
+    """Activities about which somebody has answered a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Life:
     """How the case was found; None without one, and in rows of releases that knew only given ones."""
     search: Search | None = None
     """What is known of the case so far, if it was not given."""
+    unanswered: bool = False
+    """A department was asked and did not answer in time: no question is put again."""
 
     @property
     def over(self) -> bool:

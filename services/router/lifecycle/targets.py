@@ -37,6 +37,8 @@ class Findings:
     customer_words: Mapping[str, tuple[str, ...]]
     asked: tuple[str, str] | None = None
     """The department that is asked for one fact, and the activity it is about."""
+    answered: frozenset[str] = frozenset()
+    """Activities about which somebody has answered."""
 
 
 def verdict_of(findings: Findings, *, departments: Collection[str], floor_parts: int) -> Verdict:
@@ -55,6 +57,7 @@ def verdict_of(findings: Findings, *, departments: Collection[str], floor_parts:
         who_can_help=None if recovery is None else recovery.department,
         waiting_until=findings.waiting_until if findings.outcome in _TRACED_AGAIN else None,
         customer_words=findings.customer_words,
+        answered=findings.answered,
     )
 
 

@@ -20,7 +20,7 @@ from schemas.tracing import (
     Recovery,
     TraceAnsweredV1,
 )
-from schemas.vocabulary import CauseKind, LocatedBy
+from schemas.vocabulary import CauseKind, Finding, LocatedBy
 from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
 from services.router.lifecycle.targets import Findings
@@ -80,6 +80,9 @@ def findings(decision: Decision) -> Findings:
         asked=None
         if decision.question is None
         else (decision.question.department, decision.question.activity),
+        answered=frozenset(
+            each.activity for each in decision.evidence if each.finding is Finding.ANSWERED
+        ),
         recovery=None
         if recovery is None
         else model.Recovery(recovery.department, recovery.activity, recovery.action),

@@ -46,6 +46,7 @@ def life_row(life: Life) -> bytes:
             ],
             **({} if life.ending is None else {"ending": life.ending}),
             **({} if life.located is None else {"located": life.located}),
+            **({"unanswered": True} if life.unanswered else {}),
             **({} if life.search is None else {"search": _search_row(life.search)}),
         },
         separators=(",", ":"),

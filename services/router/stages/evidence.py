@@ -9,7 +9,9 @@ costs two look-ups and one row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,10 +24,12 @@ from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
+from services.router.lifecycle.machine import UNANSWERED
 from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage, recorded_time, settled
 from services.router.stages.retention import FORGET
 from services.router.tracing import model, plausible, tracer
+from services.router.tracing.company import Rules
 
 WEIGH: Final = "weighed"
 """The reason of a question that wants no trace, only how well the case fits."""
@@ -235,12 +239,15 @@ class EvidenceStage(Stage):
         *,
         words: bool = True,
     ) -> model.Decision:
+        rules = self._companies.active(partition).rules
+        if request.reason == UNANSWERED:
+            rules = without_asking(rules)
         with metrics.DECISION_SECONDS.time():
             return settled(
                 tracer.trace,
                 mapping.complaint_from_request(request),
                 case,
-                self._companies.active(partition).rules,
+                rules,
                 _as_of(request, case),
                 words=words,
             )
@@ -276,6 +283,12 @@ class EvidenceStage(Stage):
             complaint=answer.complaint_id,
             cause=cause,
         )
+
+
+def without_asking(rules: Rules) -> Rules:
+    """The same company where a question costs more than anything else."""
+    costs = replace(rules.policy.costs, ask=math.inf)
+    return replace(rules, policy=replace(rules.policy, costs=costs))
 
 
 def _as_of(request: TraceRequestedV1, case: model.Case) -> int:

@@ -18,8 +18,8 @@ from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1
 from schemas.envelope import Envelope
 from schemas.notification import NotificationRecordedV1
 from schemas.tracing import Decision, TraceAnsweredV1
-from schemas.vocabulary import MessageKind, Outcome
-from services.chassis import ids, metrics
+from schemas.vocabulary import MessageKind
+from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
@@ -45,6 +45,7 @@ from services.router.stages.base import Companies, Record, Stage, settled
 from services.router.stages.evidence import WEIGH
 from services.router.stages.named import named_cases
 from services.router.stages.retention import FORGET, Keep, Retention
+from services.router.stages.telling import Telling
 from services.router.tracing import model, symptoms, tracer
 
 log = structlog.get_logger(__name__)
@@ -65,11 +66,7 @@ class LifecycleStage(Stage):
     ) -> None:
         super().__init__(companies, physical=physical, partitions=partitions)
         self.retention = Retention(Keep())
-        self._requested = physical(topics.TRACE_REQUESTED.name)
-        self._searched = physical(topics.CASE_SEARCHED.name)
-        self._traced = physical(topics.COMPLAINT_TRACED.name)
-        self._status = physical(topics.COMPLAINT_STATUS.name)
-        self._inboxes: dict[str, str] = {}
+        self._told = Telling(self.send, physical)
 
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
         """Complaints, messages, answers, notifications and time."""
@@ -239,7 +236,7 @@ class LifecycleStage(Stage):
             gone = machine.request(life, as_of=life.since, reason=FORGET)
             for effect in gone[1]:
                 if isinstance(effect, RequestTrace):
-                    self._request(partition, gone[0], effect, envelope)
+                    self._told.request(partition, gone[0], effect, envelope)
 
     # -- what goes out -------------------------------------------------------------------
 
@@ -256,25 +253,17 @@ class LifecycleStage(Stage):
         for effect in effects:
             match effect:
                 case RequestTrace():
-                    self._request(partition, life, effect, envelope)
+                    self._told.request(partition, life, effect, envelope)
                 case PublishDecision():
-                    traced = self._publish_decision(partition, life, effect, decision, envelope)
+                    traced = self._told.decision(partition, life, effect, decision, envelope)
                 case OpenAssignment():
                     if traced is None:
                         raise RuntimeError("an assignment opens with a decision")
-                    self._open(partition, effect, traced, envelope)
+                    self._told.open(partition, effect, traced, envelope)
                 case WithdrawAssignment():
-                    self._withdraw(partition, life, effect, decision, envelope)
+                    self._told.withdraw(partition, life, effect, decision, envelope)
                 case PublishStatus():
-                    self.send(
-                        partition,
-                        self._status,
-                        mapping.status(life, at=envelope.time),
-                        event_id=ids.event_id("complaint.status", life.complaint_id, envelope.id),
-                        at=envelope.time,
-                        complaint=life.complaint_id,
-                        cause=envelope,
-                    )
+                    self._told.status(partition, life, envelope)
                 case _:
                     self._find(partition, life, effect, envelope)
 
@@ -284,11 +273,11 @@ class LifecycleStage(Stage):
         """Carry out what the search for the case asks for."""
         match effect:
             case SearchCases():
-                self._search(partition, life, effect, envelope)
+                self._told.search(partition, life, effect, envelope)
             case WeighCase():
-                self._ask_about(partition, life, effect.case_id, effect.sequence, WEIGH, envelope)
+                self._told.ask_about(partition, life, effect, WEIGH, envelope)
             case StopTracing():
-                self._ask_about(partition, life, effect.case_id, effect.sequence, FORGET, envelope)
+                self._told.ask_about(partition, life, effect, FORGET, envelope)
             case DecideByText():
                 self._decide(partition, life, self._by_text(partition, life), envelope)
             case AskWhich():
@@ -299,133 +288,6 @@ class LifecycleStage(Stage):
                 self._decide(partition, life, asking, envelope)
             case LocateAgain():
                 self._carry_out(partition, finding.again(life), envelope)
-
-    def _request(
-        self, partition: Partition, life: Life, effect: RequestTrace, envelope: Envelope[Any]
-    ) -> None:
-        self.send(
-            partition,
-            self._requested,
-            mapping.trace_request(life, as_of=effect.as_of, reason=effect.reason),
-            event_id=ids.event_id("trace.requested", life.complaint_id, str(effect.sequence)),
-            at=envelope.time,
-            complaint=life.complaint_id,
-            cause=envelope,
-        )
-
-    def _ask_about(
-        self,
-        partition: Partition,
-        life: Life,
-        case_id: str,
-        sequence: int,
-        reason: str,
-        envelope: Envelope[Any],
-    ) -> None:
-        question = mapping.trace_request(
-            life, as_of=life.occurred_at, reason=reason, case_id=case_id, sequence=sequence
-        )
-        self.send(
-            partition,
-            self._requested,
-            question,
-            event_id=ids.event_id("trace.requested", life.complaint_id, str(sequence)),
-            at=envelope.time,
-            complaint=life.complaint_id,
-            cause=envelope,
-        )
-
-    def _search(
-        self, partition: Partition, life: Life, effect: SearchCases, envelope: Envelope[Any]
-    ) -> None:
-        self.send(
-            partition,
-            self._searched,
-            mapping.case_search(life, effect.customer),
-            event_id=ids.event_id("case.searched", life.complaint_id, effect.customer),
-            at=envelope.time,
-            complaint=life.complaint_id,
-            cause=envelope,
-        )
-
-    def _publish_decision(
-        self,
-        partition: Partition,
-        life: Life,
-        effect: PublishDecision,
-        decision: Decision | None,
-        envelope: Envelope[Any],
-    ) -> Any:
-        if decision is None:
-            raise RuntimeError("a decision is published from an answer")
-        traced = mapping.traced(
-            decision,
-            complaint_id=life.complaint_id,
-            case_id=life.case_id,
-            located_by=life.located,
-            revision=effect.revision,
-            traced_at=envelope.time,
-        )
-        metrics.DECISIONS.labels(Outcome(decision.outcome).value).inc()
-        self.send(
-            partition,
-            self._traced,
-            traced,
-            event_id=traced.decision_id,
-            at=envelope.time,
-            complaint=life.complaint_id,
-            cause=envelope,
-        )
-        return traced
-
-    def _open(
-        self, partition: Partition, effect: OpenAssignment, traced: Any, envelope: Envelope[Any]
-    ) -> None:
-        assignment = effect.assignment
-        self.send(
-            partition,
-            self._inbox(assignment.target.department),
-            mapping.opened(assignment, traced, updated=effect.updated, at=envelope.time),
-            event_id=ids.event_id(
-                "assignment.opened", assignment.assignment_id, str(effect.revision)
-            ),
-            at=envelope.time,
-            complaint=traced.complaint_id,
-            cause=envelope,
-        )
-
-    def _withdraw(
-        self,
-        partition: Partition,
-        life: Life,
-        effect: WithdrawAssignment,
-        decision: Decision | None,
-        envelope: Envelope[Any],
-    ) -> None:
-        # The registry may no longer have this department: its inbox keeps its name all the same.
-        self.send(
-            partition,
-            self._inbox(effect.assignment.target.department),
-            mapping.withdrawn(
-                effect,
-                life,
-                explanation={} if decision is None else decision.explanation,
-                at=envelope.time,
-            ),
-            event_id=ids.event_id(
-                "assignment.withdrawn", effect.assignment.assignment_id, str(effect.revision)
-            ),
-            at=envelope.time,
-            complaint=life.complaint_id,
-            cause=envelope,
-        )
-
-    def _inbox(self, department: str) -> str:
-        name = self._inboxes.get(department)
-        if name is None:
-            name = self._physical(topics.DEPARTMENT_INBOX.for_department(department).name)
-            self._inboxes[department] = name
-        return name
 
     # -- rows --------------------------------------------------------------------------------
 

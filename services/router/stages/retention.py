@@ -146,6 +146,8 @@ class Retention:
             return Forgotten(self._case(partition, name, now))
         if group.startswith(rows.LIVES):
             return self._complaint(partition, group, now)
+        if group.startswith((rows.CUSTOMERS, rows.SEARCHES)):
+            return Forgotten(self._customer(partition, group, now))
         return Forgotten(1)
 
     def _case(self, partition: Partition, case_id: str, now: int) -> int:
@@ -160,13 +162,21 @@ class Retention:
         if newest > now - self._keep.cases * DAY:
             return 1 + len(found)
         gone = 0
-        for group in (events, traces):
+        for group in (events, traces, rows.NAMED + case_id.encode()):
             for item, _row in store.items(group):
                 store.delete(group, item)
                 gone += 1
         if gone:
             metrics.FORGOTTEN.labels("case").inc()
         return 1 + gone
+
+    def _customer(self, partition: Partition, group: bytes, now: int) -> int:
+        """Forget cases that were last heard of, and searches that were made, longer ago than cases are kept."""
+        found = partition.store.items(group)
+        for item, row in found:
+            if self._keep.cases and int(row) <= now - self._keep.cases * DAY:
+                partition.store.delete(group, item)
+        return 1 + len(found)
 
     def _complaint(self, partition: Partition, group: bytes, now: int) -> Forgotten:
         row = partition.store.get(group)

@@ -258,3 +258,17 @@ def test_an_unknown_row_is_refused() -> None:
     """A kind of row that nobody declared cannot be moved by guessing."""
     with pytest.raises(rows.UnknownGroup, match="not declared"):
         rows.key_of(b"q:C-1", b"")
+
+
+def test_customers_and_searches_are_forgotten_by_their_age(partition: Partition) -> None:
+    """A customer's old cases and old searches go, young ones stay; with a case goes what it had announced."""
+    case(partition, "old", 500)
+    partition.store.put(rows.NAMED + b"old", b"customer", rows.number(T0 - 500 * DAY))
+    for group in (rows.CUSTOMERS, rows.SEARCHES):
+        for name, age in ((b"old", 450), (b"young", 10)):
+            partition.store.put(group + b"customer", name, rows.number(T0 - age * DAY))
+    settle(partition)
+    sweep(partition, Retention(Keep(cases=400)))
+    assert partition.store.items(rows.NAMED + b"old") == []
+    for group in (rows.CUSTOMERS, rows.SEARCHES):
+        assert [item for item, _row in partition.store.items(group + b"customer")] == [b"young"]

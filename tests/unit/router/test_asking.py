@@ -1,0 +1,156 @@
+"""A department is asked for the one fact that decides: once, until it answers or its time is over; also after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
+from schemas.vocabulary import ComplaintState, LocatedBy, Outcome, Role
+from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.store import PartitionStore, SharedMemory
+from tests.unit.router.test_finding import IN_TIME, PHONE, ambiguous, complains, order, says
+from tests.unit.router.test_stages import NOW, Pipeline, tick
+
+WITHOUT_PICKING = (
+    ("order_placed", 200.0),
+    ("payment_received", 199.0),
+    ("payment_verified", 198.0),
+    ("confirmed", 196.0),
+    ("packed", 80.0),
+    ("handed_over", 74.0),
+    ("delivered", 10.0),
+)
+"""When the goods were picked decides between the warehouse and packing, and nobody has recorded it."""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    """Fresh rows for each test."""
+    made = Pipeline(tmp_path)
+    yield made
+    made.close()
+
+
+def restart(pipeline: Pipeline) -> None:
+    """Another worker reads the rows from the disk."""
+    memory = SharedMemory(1 << 20, 1 << 20)
+    for number, partition in list(pipeline.partitions.items()):
+        store = partition.store
+        store.freeze()
+        store.applied(store.next_offset + 1, touched=1)
+        store.close()
+        again = PartitionStore(pipeline.folder / str(number), memory)
+        pipeline.partitions[number] = Partition(number, again, pipeline.outputs)
+
+
+def answers(pipeline: Pipeline, hours_ago: float, at: datetime, case_id: str = "INV-1") -> None:
+    """The warehouse says when it was picked."""
+    pipeline.happens(
+        "picked",
+        hours_ago,
+        case_id=case_id,
+        event_id="the answer",
+        recorded_at=at,
+        attributes={"answered_by": "warehouse"},
+    )
+
+
+def questions(pipeline: Pipeline) -> list[AssignmentOpenedV1]:
+    """Every question that the warehouse was asked."""
+    return [
+        each
+        for each in pipeline.inbox("warehouse")
+        if isinstance(each, AssignmentOpenedV1) and Role.ANSWER in each.roles
+    ]
+
+
+def test_the_department_is_asked_once_and_its_answer_decides(pipeline: Pipeline) -> None:
+    """One question in its inbox; unrelated news does not repeat it; the answer makes a new revision."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    assert pipeline.status.state is ComplaintState.ASKED
+    (asked,) = questions(pipeline)
+    assert asked.question is not None
+    assert (asked.question.activity, asked.question.department) == ("picked", "warehouse")
+    assert asked.question.text
+
+    pipeline.happens("delivered", 9, event_id="a second scan")
+    assert len(questions(pipeline)) == 1
+
+    answers(pipeline, 84, NOW + timedelta(hours=4))
+    last = pipeline.decisions[-1]
+    assert last.outcome is Outcome.ASSIGNED
+    assert last.causes[0].department == "warehouse"
+    told = pipeline.inbox("warehouse")[-1]
+    assert isinstance(told, AssignmentOpenedV1)
+    assert told.assignment_id == asked.assignment_id
+    assert told.updated
+    assert Role.ANSWER not in told.roles
+
+
+def test_news_that_makes_the_question_needless_takes_it_back(pipeline: Pipeline) -> None:
+    """A scan that was on its way tells what was asked: the warehouse need not answer any more."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    (asked,) = questions(pipeline)
+    pipeline.happens("picked", 190, event_id="scan", recorded_at=NOW - timedelta(hours=100))
+
+    told = pipeline.inbox("warehouse")[-1]
+    assert isinstance(told, AssignmentWithdrawnV1)
+    assert (told.assignment_id, told.reason) == (asked.assignment_id, "retraced")
+    assert pipeline.decisions[-1].causes[0].department == "packing"
+
+
+def test_without_an_answer_a_person_decides_and_nobody_is_asked_again(pipeline: Pipeline) -> None:
+    """At the deadline, after a restart, the question is taken back; later news does not bring it up again."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    until = pipeline.status.next_check_at
+    assert until is not None
+    restart(pipeline)
+    tick(pipeline, until + timedelta(seconds=1))
+
+    assert pipeline.status.state is ComplaintState.TRIAGE
+    assert pipeline.status.next_check_at is None
+    told = pipeline.inbox("warehouse")[-1]
+    assert isinstance(told, AssignmentWithdrawnV1)
+    assert told.reason == "unanswered"
+
+    later = until + timedelta(hours=2)
+    pipeline.happens("refund_requested", (NOW - later) / timedelta(hours=1))
+    assert len(questions(pipeline)) == 1
+    assert pipeline.status.state is ComplaintState.TRIAGE
+
+    answers(pipeline, 84, later + timedelta(hours=1))
+    assert pipeline.decisions[-1].outcome is Outcome.ASSIGNED
+    assert len(questions(pipeline)) == 1
+
+
+def test_a_located_case_waits_and_is_traced_again_after_a_restart(pipeline: Pipeline) -> None:
+    """Found by telephone and still in time: looked at again by itself when the promise runs out, by another worker."""
+    order(pipeline, "INV-20001", tuple((name, h + 40) for name, h in IN_TIME[:-1]), PHONE)
+    complains(pipeline, PHONE)
+    assert pipeline.status.located_by is LocatedBy.CUSTOMER
+    assert pipeline.decisions[-1].outcome is Outcome.WAITING
+    due = pipeline.status.next_check_at
+    assert due is not None
+    restart(pipeline)
+    tick(pipeline, due + timedelta(hours=1))
+
+    assert len(pipeline.decisions) == 2
+    assert pipeline.decisions[-1].as_of == due
+    assert pipeline.decisions[-1].case_id == "INV-20001"
+
+
+def test_a_customer_s_answer_counts_after_a_restart(pipeline: Pipeline) -> None:
+    """What was asked is known to the worker that reads the answer."""
+    ambiguous(pipeline)
+    restart(pipeline)
+    says(pipeline, "B")
+
+    assert pipeline.status.case_id == "INV-20004"
+    assert pipeline.status.located_by is LocatedBy.ANSWERED
