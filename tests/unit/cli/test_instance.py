@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import ConfigurationError
-from services.cli.instance import Folder, Running
+from services.cli.instance import Folder, Running, write_private
 
 
 def mode(path: Path) -> int:
@@ -32,6 +32,23 @@ def test_secrets_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
     assert (
         len({first.channel_key, first.console_key, first.customer_salt, first.webhook_secret}) == 4
     )
+
+
+def test_a_secret_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut right after the first start leaves it whole: content is flushed, then the name, then the folder."""
+    flushed: list[tuple[bool, bool]] = []
+    flush, path = os.fsync, tmp_path / "secret"
+
+    def watched(handle: int) -> None:
+        flush(handle)
+        flushed.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_private(path, "kept\n")
+
+    assert flushed == [(False, False), (True, True)]
 
 
 def test_two_folders_share_no_secret(tmp_path: Path) -> None:
