@@ -320,7 +320,12 @@ class Evidence:
                 topics[topic] = [
                     r for r in records if f"{topic}:{r.partition}:{r.offset}" not in broken
                 ]
-        return replace(self, topics=topics)
+        # The difference of both counts is what was aborted, here as there.
+        raw = {
+            topic: count - len(self.topics.get(topic, ())) + len(topics.get(topic, ()))
+            for topic, count in self.raw.items()
+        }
+        return replace(self, topics=topics, raw=raw)
 
     def is_bulk(self, record: Record) -> bool:
         """Whether a record belongs to a bulk."""
