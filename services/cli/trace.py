@@ -63,7 +63,7 @@ def show(story: Mapping[str, Any], screen: Console) -> None:
 def _decision(decision: Mapping[str, Any], screen: Console) -> None:
     screen.print(
         f"\n[bold]Revision {decision['revision']}: {decision['outcome']}[/], "
-        f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}"
+        f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}{_case(decision)}"
     )
     drawn = picture(decision)
     if drawn is not None:
@@ -109,6 +109,14 @@ def _decision(decision: Mapping[str, Any], screen: Console) -> None:
     words = sentences(decision.get("customer_words"))
     if words:
         screen.print("For the customer: " + escape(" ".join(words)))
+
+
+def _case(decision: Mapping[str, Any]) -> str:
+    """Which case, and how it became known."""
+    case = decision.get("case_id")
+    if not case:
+        return ""
+    return f"\nCase {escape(case)} ({decision.get('located_by') or 'given'})"
 
 
 def _evidence(decision: Mapping[str, Any], screen: Console) -> None:

@@ -126,7 +126,9 @@ def line(fact: Fact, labels: Labels) -> str:
         case Kind.MESSAGED:
             return f"The customer wrote again ({_plain(data['kind'])}) through {data['channel']}."
         case Kind.TRACED:
-            return f"Decision {data['revision']}: {_causes(data, labels)}"
+            how = _LOCATED.get(data.get("located_by") or "")
+            about = f" (about {data['case_id']}, {how})" if how else ""
+            return f"Decision {data['revision']}{about}: {_causes(data, labels)}"
         case Kind.STATUS:
             state = STATES.get(data["state"], _plain(data["state"])).lower()
             helper = data.get("who_can_help")
@@ -144,7 +146,16 @@ def line(fact: Fact, labels: Labels) -> str:
             return _told(data, labels)
 
 
-_ROLES: Final = {"cause": "see what caused it", "recovery": "help the customer"}
+_ROLES: Final = {
+    "cause": "see what caused it",
+    "recovery": "help the customer",
+    "answer": "answer one question",
+}
+_LOCATED: Final = {
+    "text": "named in the customer's words",
+    "customer": "the customer's case that fits best",
+    "answered": "named by the customer when asked",
+}
 
 
 def _causes(data: Mapping[str, Any], labels: Labels) -> str:
@@ -155,6 +166,8 @@ def _causes(data: Mapping[str, Any], labels: Labels) -> str:
     if outcome == "waiting":
         return "it waits for a fact that is not there yet."
     if outcome == "asked":
+        if data.get("question") is None:
+            return "several cases may be meant; the customer is asked which one."
         return "one fact would decide; its owner is asked."
     named = ", ".join(
         f"{labels.department(cause['department'])} {percent(cause['share'])}" for cause in causes
