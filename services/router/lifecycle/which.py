@@ -12,6 +12,8 @@ from typing import Final
 
 SHOWN: Final = 4
 """Characters of a number that are shown; more only where two would look the same."""
+MOST_WORDS: Final = 4
+"""Of an answer by letter."""
 _OR: Final = {"id": " atau ", "en": " or ", "pt": " ou "}
 _QUESTION: Final = {
     "id": "Keluhan Anda tentang yang mana: {}? Jawab dengan huruf atau nomornya, supaya kami menelusuri yang benar.",
@@ -61,11 +63,13 @@ def chosen(options: tuple[str, ...], text: str) -> str | None:
     """The one option that an answer names by its letter, its number or the end of it; None unless it is one."""
     if not options:
         return None
-    words = [_plain(word) for word in re.split(r"[\s,;:!?()]+", text)]
+    split = (_plain(word) for word in re.split(r"[\s,;:!?()]+", text))
+    words = [word for word in split if word]
     letters = {_letter(place): option for place, option in enumerate(options)}
-    short = [word for word in words if word]
-    if len(short) == 1 and short[0] in letters:
-        return letters[short[0]]
+    # "yang B", but not "A encomenda": a letter is also a word, so it has to be what a short answer ends with.
+    named = [word for word in words if word in letters]
+    if len(named) == 1 and words[-1] == named[0] and len(words) <= MOST_WORDS:
+        return letters[named[0]]
     shown = endings(options)
     found = {
         option
