@@ -8,6 +8,7 @@ given up.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -30,6 +31,8 @@ STEADY_SECONDS = 10.0
 """After so long in readiness, the waits begin from the shortest again."""
 GIVE_UP_AFTER = 5
 """Ends without ever having been ready, after which it is not started again."""
+FULL_DISK_SECONDS = 1.0
+"""Between two starts while there is no room for a pid file or a log."""
 USAGE_ERROR = 2
 """Exit code of a program that was asked for something it cannot do: starting it again does not help."""
 LOG_LIMIT_BYTES = 20_000_000
@@ -188,7 +191,10 @@ class SupervisedProcess:
         failures = 0
         ever_ready = False
         while not self._stopping.is_set():
-            child = self._spawn()
+            child = self._next_life(ever_ready=ever_ready)
+            if child is None:
+                self._stopping.wait(FULL_DISK_SECONDS)
+                continue
             since = self._until_ready(child)
             code = self._reap(child)
             if since is not None:
@@ -207,6 +213,15 @@ class SupervisedProcess:
             self._stopping.wait(wait)
             self.restarts += 1
 
+    def _next_life(self, *, ever_ready: bool) -> subprocess.Popen[bytes] | None:
+        """Started; None when the disk is full, which somebody may mend: what ran before is not given up for that."""
+        try:
+            return self._spawn()
+        except OSError as error:
+            if not ever_ready or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return None
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         with open_log(self.log) as output:
             child = self._watchdog.spawn(
@@ -221,7 +236,12 @@ class SupervisedProcess:
             self._stopping.is_set()
         ):  # told to stop between the check and the start: nobody else would signal it
             child.send_signal(signal.SIGTERM)
-        self._pid_file.write_text(f"{child.pid}\n", encoding="ascii")
+        try:
+            self._pid_file.write_text(f"{child.pid}\n", encoding="ascii")
+        except OSError:
+            child.kill()
+            self._reap(child)
+            raise
         self._emit(EventKind.RESTARTED if self.restarts else EventKind.STARTED, child.pid, None)
         return child
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -100,6 +101,26 @@ def parent(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int, list[in
         process.wait()
         process.stdout.close()
         until(lambda: all(map(gone, children)), "children end with the test")
+
+
+def test_a_full_disk_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for a pid file a process that ran before is started again later, and nothing of it is left over."""
+    refused: list[Path] = []
+    write = Path.write_text
+
+    def full(path: Path, *args: object, **more: object) -> int:
+        if path.suffix == ".pid" and len(refused) < 2:
+            refused.append(path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *args, **more)  # type: ignore[arg-type]
+
+    with Supervisor([worker("one", tmp_path)], tmp_path) as supervisor:
+        supervisor.wait_ready(DEADLINE)
+        monkeypatch.setattr(Path, "write_text", full)
+        os.kill(supervisor.pids["one"], signal.SIGKILL)
+        until(lambda: len(refused) == 2, "two starts fail")
+        until(lambda: story(tmp_path).count("one up") == 2, "the third succeeds")
+        supervisor.wait_ready(DEADLINE)
 
 
 def test_starts_in_order_and_stops_in_the_opposite_one(tmp_path: Path) -> None:
