@@ -53,10 +53,8 @@ def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) 
             then = now
             if event is not None:
                 then = look(complaint, replace(case, events=(*case.events, event)), rules, as_of)
-            send = sendable(then, rules)
-            decides = decides or send is not None
-            without = triaging(then.confidence, rules.policy.costs)
-            costs.append(without if send is None else min(send, without))
+            decides = decides or sendable(then, rules) is not None
+            costs.append(_follows(then, rules))
         if decides:
             question = fact.question
             cost = asking(costs, rules.policy.costs)
@@ -65,6 +63,41 @@ def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) 
         return None
     cost, _, _, question = min(found, key=lambda each: each[:3])
     return Asked(_worded(question, rules), cost)
+
+
+def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> float | None:
+    """Return the expected cost of what follows once the silent sources have spoken; None if nothing waits for them.
+
+    They say what they may be asked for: done by plan, or not yet. So waiting and asking for the same
+    fact differ by what a question and a day cost, however confidence is calibrated.
+    """
+    lateness = leading(now.found)
+    open_ = lateness.path[-1] if lateness is not None and lateness.path else None
+    if open_ is None or not open_.unfinished:
+        return None
+    key = open_.members[-1]
+    source = rules.activities[key].source
+    silent = look(
+        complaint, replace(case, watermarks={**case.watermarks, source: as_of}), rules, as_of
+    )
+    costs = [_follows(silent, rules)]
+    times = _times(open_, key, now, rules)
+    if times:
+        done = ProcessEvent(f"?{key}", key, Transition.COMPLETE, times[0], times[0], source=source)
+        told = replace(
+            case,
+            events=(*case.events, done),
+            watermarks={**case.watermarks, source: as_of},
+        )
+        costs.append(_follows(look(complaint, told, rules, as_of), rules))
+    return sum(costs) / len(costs)
+
+
+def _follows(then: Look, rules: Rules) -> float:
+    """Return the expected cost of the cheaper of naming and a person's deciding."""
+    without = triaging(then.confidence, rules.policy.costs)
+    send = sendable(then, rules)
+    return without if send is None else min(send, without)
 
 
 def sendable(now: Look, rules: Rules) -> float | None:

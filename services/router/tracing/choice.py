@@ -71,12 +71,16 @@ def raw_confidence(
 
 
 def calibrated(raw: int, rules: Rules) -> int:
-    """Return the confidence (parts) for a raw score, by the company's calibration, linear between points."""
+    """Return the confidence (parts) for a raw score, by the company's calibration, linear between points.
+
+    Below the lowest point nothing was learned: there it falls in proportion, down to nothing.
+    """
     points = rules.calibration
     if not points:
         return min(PARTS, max(0, raw))
-    if raw <= points[0][0]:
-        return points[0][1]
+    lowest, least = points[0]
+    if raw <= lowest:
+        return least * max(0, raw) // lowest if lowest > 0 else least
     for (left, low), (right, high) in pairwise(points):
         if raw <= right:
             return low + (high - low) * (raw - left) // max(1, right - left)
@@ -99,6 +103,6 @@ def asking(answers: Iterable[float], costs: Costs) -> float:
     return costs.ask + sum(follow) / len(follow)
 
 
-def waiting(beyond: int, confidence: int, costs: Costs) -> float:
-    """Return the expected cost of waiting ``beyond`` µs longer than the customer was promised, and then naming."""
-    return beyond / _DAY * costs.wait_per_day + sending(confidence, costs)
+def waiting(beyond: int, then: float, costs: Costs) -> float:
+    """Return the expected cost of waiting ``beyond`` µs longer than promised, and of what follows (``then``)."""
+    return beyond / _DAY * costs.wait_per_day + then

@@ -51,9 +51,19 @@ class Lateness(NamedTuple):
 
     @property
     def unknown(self) -> int:
-        """Sum of what may or may not be somebody's, at most the lateness itself."""
-        joint = sum(s.charged for s in self.path if s.owner is None)
-        return min(joint + sum(s.unknown for s in self.path), max(self.late or 0, 0))
+        """Sum of what may or may not be somebody's.
+
+        What would be charged if a source spoke, an event were there or a clock right counts in full, as a
+        charge does: capped, silence would add to the shares of all others. What nothing measures counts up
+        to the lateness itself.
+        """
+        known = sum(
+            s.unknown + (s.charged if s.owner is None else 0)
+            for s in self.path
+            if s.own is not None
+        )
+        unmeasured = sum(s.unknown for s in self.path if s.own is None)
+        return known + min(unmeasured, max(0, (self.late or 0) - known))
 
 
 def hours(duration: int) -> float:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from schemas.vocabulary import Finding, Outcome
 from services.router.tracing import asking
-from services.router.tracing.choice import triaging, waiting
+from services.router.tracing.choice import sending, triaging, waiting
 from services.router.tracing.company import Rules
 from services.router.tracing.explain import explanations, question_text
 from services.router.tracing.fusion import Support, largest_remainder
@@ -35,13 +35,13 @@ from services.router.tracing.reasoning import Look, leading, look
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
-ENGINE: Final = "akar-tracing-2"
+ENGINE: Final = "akar-tracing-3"
 """Changes whenever equal inputs may give another decision."""
 
 _GRACE: Final = HOUR // 60
 """A promise that runs out is looked at this long afterwards (a minute)."""
 _AWAITED: Final = 9_000
-"""What is awaited decides nine times of ten (parts)."""
+"""A promise that has run out decides nine times of ten (parts)."""
 _MOST_CANDIDATES: Final = 3
 
 
@@ -131,7 +131,10 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
         ways.append((send, 0, _Choice(_naming(now, rules))))
     until, beyond = _awaited(now.found, as_of)
     if until is not None and (send is None or beyond > 0):
-        ways.append((waiting(beyond, _AWAITED, costs), 1, _Choice(Outcome.WAITING, until)))
+        then = asking.awaited(complaint, case, rules, as_of, now) if beyond > 0 else None
+        if then is None:
+            then = sending(_AWAITED, costs)
+        ways.append((waiting(beyond, then, costs), 1, _Choice(Outcome.WAITING, until)))
     if min(way[0] for way in ways) > costs.ask and (until is None or beyond > 0):
         asked = asking.best(complaint, case, rules, as_of, now)
         if asked is not None:

@@ -1,6 +1,7 @@
 """The numbers of docs/tracing.md are the core's."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def table(header: str) -> list[list[str]]:
     assert found is not None, header
     rows = found.group(1).strip().splitlines()
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+@pytest.fixture
+def order(shop: Rules) -> Order:
+    """An order of a company with the page's priors, whatever it has learned since."""
+    priors = {"courier": 0.7, "packing": 0.1}
+    assert "priors: courier 0.7, packing 0.1, so n = 2" in PAGE
+    symptom = replace(shop.symptoms["delivered_not_received"], priors=priors)
+    return Order(replace(shop, symptoms={**shop.symptoms, symptom.id: symptom}))
 
 
 def test_the_worked_posterior(order: Order) -> None:

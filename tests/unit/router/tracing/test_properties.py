@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
@@ -223,6 +223,14 @@ def test_nobody_is_blamed_for_a_met_allowance(order) -> None:
 
 @settings(max_examples=120)
 @given(orders(), st.sampled_from(sorted(SHOP.sources)), st.integers(0, 30_000))
+@example(  # a minute's delay beside days of silence is no half of a minute's lateness
+    (
+        PLACED + 148 * HOUR + HOUR // 60,
+        [(key, PLACED) for key in CHAIN[:4]] + [("picked", PLACED + 12 * HOUR + HOUR // 60)],
+    ),
+    "wms",
+    0,
+)
 def test_a_silent_source_never_adds_blame(order, source: str, spoken: int) -> None:
     """Hearing from a source only up to some time charges nobody more than hearing it all."""
     at, steps = order

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.vocabulary import CauseKind, Finding, Outcome
+from services.router.tracing.choice import calibrated
 from services.router.tracing.company import Rules
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, SymptomScore
 from services.router.tracing.tracer import trace
@@ -250,6 +251,24 @@ def test_a_silent_source_that_will_speak_is_waited_for(shop: Rules) -> None:
     decision = order.complain(210, "refund_overdue")
     assert decision.outcome is Outcome.WAITING
     assert decision.waiting_until == PLACED + (180 + 48) * HOUR
+
+
+def test_waiting_or_asking_does_not_depend_on_how_confidence_is_calibrated(shop: Rules) -> None:
+    """Whatever was learned: a day's waiting for the ledger is cheaper than a question, ten days' is not."""
+    for calibration in ((), ((7_643, 9_900), (9_999, 9_950)), ((500, 1_000), (9_999, 6_000))):
+        for every, outcome in ((48, Outcome.WAITING), (14 * 24, Outcome.ASKED)):
+            ledger = replace(shop.sources["ledger"], assumed=False, every=every * HOUR)
+            sources = {**shop.sources, "ledger": ledger}
+            order = Order(replace(shop, sources=sources, calibration=calibration)).usual()
+            order.event("refund_requested", 100).event("refund_approved", 110)
+            order.watermarks["ledger"] = PLACED + 180 * HOUR
+            assert order.complain(210, "refund_overdue").outcome is outcome
+
+
+def test_below_what_was_learned_confidence_falls_to_nothing(shop: Rules) -> None:
+    """A table whose lowest point lies high says nothing of what is less sure than that."""
+    rules = replace(shop, calibration=((8_000, 6_000), (10_000, 9_000)))
+    assert [calibrated(raw, rules) for raw in (0, 4_000, 8_000, 9_000)] == [0, 3_000, 6_000, 7_500]
 
 
 def test_who_would_have_to_wait_for_long_is_better_asked(shop: Rules) -> None:
