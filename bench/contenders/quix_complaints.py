@@ -162,6 +162,7 @@ class Work:
                         decision,
                         complaint_id=life.complaint_id,
                         case_id=life.case_id,
+                        located_by=life.located,
                         revision=effect.revision,
                         traced_at=_AT,
                     )
