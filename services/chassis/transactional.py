@@ -11,6 +11,7 @@ as long as the broker is away, so it belongs on a thread of its own.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from services.chassis.settings import KafkaSettings
 OPEN_SECONDS: Final = 10.0
 TRANSACTION_SECONDS: Final = 10.0
 """After it the broker aborts what a dead writer left open; until then `read_committed` readers wait behind it."""
+LONGEST_SECONDS: Final = 2 * TRANSACTION_SECONDS
+"""By then the broker has aborted it, or it is not there; `open` finds out."""
 
 
 class Fenced(AkarError):
@@ -90,25 +93,54 @@ class TransactionalPublisher:
         if self._producer is None:
             raise BrokerUnavailable("not open")
         try:
-            self._producer.begin_transaction()
-            for record in records:
-                self._producer.send(
-                    self._settings.topic(record.topic),
-                    key=record.key,
-                    value=record.value,
-                    headers=list(record.headers),
-                    partition=record.partition,
-                )
-            self._producer.send_offsets_to_transaction(
-                {self._anchor: OffsetAndMetadata(position, "", -1)}, self._id
-            )
-            self._producer.commit_transaction()
+            self._within(LONGEST_SECONDS, self._producer, records, position)
         except ProducerFencedError as error:
             self.close()
             raise Fenced(self._id) from error
         except (KafkaError, OSError) as error:
             self.close()
             raise BrokerUnavailable(type(error).__name__) from error
+
+    def _within(
+        self, seconds: float, producer: Any, records: Sequence[Outgoing], position: int
+    ) -> None:
+        """Write, on a thread of its own that may be left behind.
+
+        kafka-python waits for the end of a transaction without any limit; a batch that expires while the broker is away
+        makes its sender forget the request that would end it.
+        """
+        done = threading.Event()
+        failed: list[BaseException] = []
+
+        def write() -> None:
+            try:
+                self._write(producer, records, position)
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                failed.append(error)
+            finally:
+                done.set()
+
+        threading.Thread(target=write, name=self._id, daemon=True).start()
+        if not done.wait(seconds):
+            self.close()
+            raise BrokerUnavailable(f"a transaction did not end within {seconds:g} s")
+        if failed:
+            raise failed[0]
+
+    def _write(self, producer: Any, records: Sequence[Outgoing], position: int) -> None:
+        producer.begin_transaction()
+        for record in records:
+            producer.send(
+                self._settings.topic(record.topic),
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+                partition=record.partition,
+            )
+        producer.send_offsets_to_transaction(
+            {self._anchor: OffsetAndMetadata(position, "", -1)}, self._id
+        )
+        producer.commit_transaction()
 
     def close(self) -> None:
         """Give the connections up; a transaction under way is left to `open` or to the broker's time limit."""
