@@ -128,6 +128,8 @@ class TraceRequestedV1(Contract):
     symptoms: tuple[SymptomScore, ...]
     reason: str
     """`received`, `located`, `due`, `disputed`, …; `weighed` asks only how well the case fits (`case.weighed`)."""
+    received_at: Timestamp | None = None
+    """When the complaint was received: whose word was recorded later spoke knowing of it. Without it, ``occurred_at``."""
 
 
 class Decision(Contract):

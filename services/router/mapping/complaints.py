@@ -38,6 +38,7 @@ def complaint_from_life(life: Life) -> model.Complaint:
         life.occurred_at,
         life.language or "",
         tuple(model.SymptomScore(symptom, probability) for symptom, probability in life.symptoms),
+        life.received_at,
     )
 
 
@@ -62,6 +63,7 @@ def trace_request(
         language=life.language,
         symptoms=wire_symptoms(complaint_from_life(life).symptoms),
         reason=reason,
+        received_at=from_microseconds(life.received_at),
     )
 
 
@@ -72,6 +74,7 @@ def complaint_from_request(data: TraceRequestedV1) -> model.Complaint:
         microseconds(data.occurred_at),
         data.language or "",
         tuple(model.SymptomScore(each.symptom, each.probability) for each in data.symptoms),
+        None if data.received_at is None else microseconds(data.received_at),
     )
 
 

@@ -40,13 +40,20 @@ class Complaint:
     """A complaint as the core sees it: no text, no person.
 
     ``occurred_at`` is the customer's own time; ``symptoms`` are most likely first; empty means that
-    nothing could be read from the words.
+    nothing could be read from the words. ``received_at`` is when the company had it, None for when it
+    was written: only what is recorded after that was said knowing of it.
     """
 
     complaint_id: str
     occurred_at: int
     language: str
     symptoms: tuple[SymptomScore, ...] = ()
+    received_at: int | None = None
+
+    @property
+    def heard_at(self) -> int:
+        """When the company had it (µs UTC), never before it was written."""
+        return max(self.occurred_at, self.received_at or self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,10 @@ def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
     if observed.events and observed.events[0].at > complaint.occurred_at + _SKEW:
         # The case began after the complaint: it is another one.
         return _see(complaint, case, Observed((), (), {}), rules, as_of)
-    late = [event for event in observed.events if event.recorded_at > complaint.occurred_at]
+    late = [event for event in observed.events if event.recorded_at > complaint.heard_at]
     if not late:
         return _see(complaint, case, observed, rules, as_of)
-    unsworn = trust.unsworn(observed.events, complaint.occurred_at, rules)
+    unsworn = trust.unsworn(observed.events, complaint.occurred_at, complaint.heard_at, rules)
     if not unsworn:
         return _see(complaint, case, observed, rules, as_of)
     return _weighed(complaint, case, observed, rules, as_of, unsworn)

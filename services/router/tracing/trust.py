@@ -43,14 +43,20 @@ def attester(event: ProcessEvent, rules: Rules) -> str | None:
     return None if source is None or source.automatic else source.run_by
 
 
-def unsworn(events: tuple[ProcessEvent, ...], occurred_at: int, rules: Rules) -> Unsworn:
-    """Return, by attester, what was entered after the complaint about a time before it, and nobody else attests."""
+def unsworn(
+    events: tuple[ProcessEvent, ...], occurred_at: int, heard_at: int, rules: Rules
+) -> Unsworn:
+    """Return, by attester, what was entered after the complaint about a time before it, and nobody else attests.
+
+    The complaint was written at ``occurred_at`` and received at ``heard_at`` (µs UTC): nobody speaks with
+    it in mind before that. A history that is told again comes with its complaints, and is recorded before.
+    """
     found: dict[str, list[ProcessEvent]] = {}
-    if all(event.recorded_at > occurred_at for event in events):
+    if all(event.recorded_at > heard_at for event in events):
         # The whole case became known only afterwards (a replay, an import): that says nothing of anybody.
         return {}
     for event in events:
-        if event.recorded_at <= occurred_at or event.at > occurred_at:
+        if event.recorded_at <= heard_at or event.at > occurred_at:
             continue
         if event.activity not in rules.activities or (by := attester(event, rules)) is None:
             continue
@@ -60,7 +66,7 @@ def unsworn(events: tuple[ProcessEvent, ...], occurred_at: int, rules: Rules) ->
             usual = rhythm + source.clock_tolerance
             if event.recorded_at - max(event.at, 0) <= usual:
                 continue
-            if event.recorded_at <= occurred_at + source.clock_tolerance:
+            if event.recorded_at <= heard_at + source.clock_tolerance:
                 continue
         if not any(_attests(other, event, by, rules) for other in events):
             found.setdefault(by, []).append(event)

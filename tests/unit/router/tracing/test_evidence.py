@@ -295,6 +295,25 @@ def test_a_replay_of_history_is_nobody_s_late_word(order: Order) -> None:
     assert replayed.outcome is Outcome.ASSIGNED
 
 
+def test_nobody_speaks_with_a_complaint_in_mind_before_it_is_received(order: Order) -> None:
+    """A history told again: entered in March after the complaint was written, before it came in. Later, it counts for doubt."""
+    order.usual(until="packed")
+    by_hand(order, "handed_over", 25, 900, "packing")
+    at = PLACED + 200 * HOUR
+    case = Case("o1", tuple(order.events))
+    for received, doubted in ((None, True), (201, True), (901, False)):
+        complaint = Complaint(
+            "c1",
+            at,
+            "id",
+            (SymptomScore("late_delivery", 0.9),),
+            None if received is None else PLACED + received * HOUR,
+        )
+        decision = trace(complaint, case, order.rules, PLACED + 902 * HOUR)
+        assert (Finding.SELF_SERVING in findings(decision)) is doubted
+        assert (decision.causes[0].department == "packing") is doubted
+
+
 def test_an_answer_against_one_s_own_interest_decides(order: Order) -> None:
     """Asked when the goods were picked, the warehouse says: four days later than planned."""
     order.usual(until="confirmed").event("packed", 120).event("handed_over", 126)
