@@ -124,6 +124,7 @@ class Worker:
         self.positions: dict[Place, int] = {}
         self.alive = True
         self.generation = -1
+        self.epoch = -1
         self.assigned = []
         self.task = None
         self.begin(self.checkpointer.start([INPUT, CROSS], PARTITIONS))
@@ -196,7 +197,8 @@ class Worker:
         if self.taking_over:
             self.taking_over = False
             self.positions = task.result()
-            if self.positions or not self.assigned:
+            # As the fence does: what was found in an epoch that is over is not gone on from.
+            if self.epoch == self.checkpointer.epoch and (self.positions or not self.assigned):
                 self.checkpointer.resumed()
                 self.world.taken_over(self)
 
@@ -311,6 +313,7 @@ class World:
                 Membership(GROUP, self.broker.generation, f"{worker.name}-id", worker.name)
             )
             worker.taking_over = True
+            worker.epoch = worker.checkpointer.epoch
             worker.generation = self.broker.generation
             wanted = [(topic, number) for topic in (INPUT, CROSS) for number in worker.assigned]
             worker.begin(worker.checkpointer.take_over(wanted))
