@@ -26,6 +26,7 @@ PULL: Final[Mapping[str, float]] = {
     "banking": 0.7,
     "corpus": 0.7,
     "phrases": 0.6,
+    "mixed": 0.3,
 }
 """How much a text of each source counts."""
 SECOND: Final = 0.15

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from training import phrases
+from training import mixed, phrases
 
 HERE: Final = Path(__file__).parent
 SPELLED_OUT: Final = 10
 """Sentences made of each pattern."""
+MIXED: Final = 40
+"""Long texts made of each pair of troubles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ def gather(language: str, shared: Path) -> tuple[list[Text], list[Source]]:
             [path],
             [Text("phrases", str(n), text, labels) for n, (labels, text) in enumerate(made)],
         )
+    own = [(text.labels, text.text) for text in found if text.source in ("corpus", "phrases")]
+    made = mixed.mix(own, language, MIXED)
+    if made:
+        path = HERE / "mixed.py"
+        texts = [Text("mixed", str(n), text, labels) for n, (labels, text) in enumerate(made)]
+        add("training/mixed.py of our own sentences", [path], texts)
     return found, sources
 
 
