@@ -195,7 +195,7 @@ class PartitionStore:
         found: list[bytes] = []
         # What is looked at once a day should not drive out what is looked at now.
         reading = ReadOptions()
-        reading.fill_cache(False)
+        reading.fill_cache(False)  # type: ignore[call-arg]  # its stub forgets the argument
         iterator = self._db.iter(reading)
         iterator.seek(_beyond(row_key(after, b"")) if after else b"")
         while iterator.valid() and len(found) < most:
@@ -211,7 +211,7 @@ class PartitionStore:
     def rows(self) -> Iterator[tuple[bytes, bytes, bytes]]:
         """Every row in RocksDB as (group, item, value), in the order of the keys; buffers are not seen."""
         reading = ReadOptions()
-        reading.fill_cache(False)
+        reading.fill_cache(False)  # type: ignore[call-arg]  # its stub forgets the argument
         iterator = self._db.iter(reading)
         iterator.seek(b"")
         while iterator.valid():
