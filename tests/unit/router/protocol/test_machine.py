@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -224,12 +223,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         if pending:
             self.world.broker.land(*pending[which % len(pending)])
 
-    @precondition(lambda self: self.world.broker.transactions)
     @rule(which=st.integers(0, 20))
     def time_out(self, which: int) -> None:
         """The coordinator aborts one transaction that has been open for too long."""
+        # No precondition: the threads of a worker may differ by a step between two runs, and what is drawn may not.
         open_ones = self.world.broker.transactions
-        self.world.broker.expire(open_ones[which % len(open_ones)].tid)
+        if open_ones:
+            self.world.broker.expire(open_ones[which % len(open_ones)].tid)
 
     # -- what must be true ----------------------------------------------------------------------
 
