@@ -75,7 +75,12 @@ class Cluster:
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            found = self._admin.describe_consumer_groups([group])[group].result(timeout=10)
+            try:
+                found = self._admin.describe_consumer_groups([group])[group].result(timeout=5)
+            except (KafkaException, TimeoutError):
+                # A fresh broker is still choosing who coordinates the group.
+                time.sleep(0.2)
+                continue
             members = [each for each in found.members if each.assignment.topic_partitions]
             if found.state == ConsumerGroupState.STABLE and len(members) == count:
                 return

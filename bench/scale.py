@@ -98,31 +98,24 @@ def measure(
         processes = [psutil.Process(child.pid) for child in children]
         cluster.await_members(group, workers, START_SECONDS)
         # Written once all have joined: else the first would take everything before the last has come.
+        began, before = time.monotonic(), [cpu(each) for each in processes]
         total = cluster.fill(topic, records.events(plan.records))
-        until = time.monotonic() + START_SECONDS
-        began: tuple[float, int, list[float]] | None = None
-        while True:
+        until = began + START_SECONDS
+        while (done := progress.committed()) < total:
             time.sleep(POLL_SECONDS)
-            done, now = progress.committed(), time.monotonic()
             if any(child.poll() is not None for child in children):
                 raise RuntimeError(f"a worker ended after {done} of {total} records")
-            if now > until:
+            if time.monotonic() > until:
                 raise RuntimeError(f"{done} of {total} records in {START_SECONDS:g} s")
-            if began is None:
-                if done >= total // 5:
-                    began = now, done, [cpu(each) for each in processes]
-            elif done >= total or now - began[0] >= plan.seconds:
-                used = [
-                    cpu(each) - before for each, before in zip(processes, began[2], strict=True)
-                ]
-                count = done - began[1]
-                return Scaled(
-                    workers=workers,
-                    rate=count / (now - began[0]),
-                    cpu=1e6 * sum(used) / count,
-                    resident=sum(each.memory_info().rss for each in processes) / 1e6,
-                    shares=tuple(sorted((each / sum(used) for each in used), reverse=True)),
-                )
+        took = time.monotonic() - began
+        used = [cpu(each) - was for each, was in zip(processes, before, strict=True)]
+        return Scaled(
+            workers=workers,
+            rate=total / took,
+            cpu=1e6 * sum(used) / total,
+            resident=sum(each.memory_info().rss for each in processes) / 1e6,
+            shares=tuple(sorted((each / sum(used) for each in used), reverse=True)),
+        )
 
 
 def show(found: Sequence[Scaled], console: Console) -> None:
