@@ -81,7 +81,10 @@ def findings(decision: Decision) -> Findings:
         if decision.question is None
         else (decision.question.department, decision.question.activity),
         answered=frozenset(
-            each.activity for each in decision.evidence if each.finding is Finding.ANSWERED
+            each.activity
+            for each in decision.evidence
+            # Set aside or not: whoever was asked has told it.
+            if each.finding in {Finding.ANSWERED, Finding.SELF_SERVING}
         ),
         recovery=None
         if recovery is None

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import CauseKind, Finding, Transition
+from schemas.vocabulary import CauseKind, Transition
 from services.router.tracing.choice import asking, sending, triaging
 from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay, allowance_of, later
@@ -22,7 +22,9 @@ from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Q
 from services.router.tracing.reasoning import Look, leading, look
 
 PATIENCE: Final = 24 * HOUR
-"""How long an answer is waited for; then a person decides without it."""
+"""How long an answer is waited for at least; then a person decides without it."""
+PATIENCE_WORKED: Final = 8 * HOUR
+"""How much of that is working time of whoever is asked, if they have a calendar: over a weekend it is more."""
 _MOST: Final = 3
 """Facts that are tried, at most."""
 
@@ -43,10 +45,16 @@ class Asked(NamedTuple):
 
 def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> Asked | None:
     """Return the question with the least expected cost among those that could decide; None without any."""
-    if now.timeline.first is None or as_of >= latest(complaint, case, as_of) + PATIENCE:
+    if now.timeline.first is None:
         return None
+    since = latest(complaint, case, as_of)
     found: list[tuple[float, str, str, Question]] = []
-    for fact in list(_facts(now, rules, as_of))[:_MOST]:
+    facts = (
+        fact
+        for fact in _facts(case, now, rules, as_of)
+        if as_of < deadline(fact.question.department, since, rules)
+    )
+    for fact in list(facts)[:_MOST]:
         costs: list[float] = []
         decides = False
         for event in fact.answers:
@@ -107,19 +115,31 @@ def sendable(now: Look, rules: Rules) -> float | None:
     return sending(now.confidence, rules.policy.costs)
 
 
+def deadline(department: str, since: int, rules: Rules) -> int:
+    """Return until when a department's answer is waited for, counted from the last news (µs UTC)."""
+    worked = later(rules, rules.departments[department].calendar, since, PATIENCE_WORKED)
+    return max(since + PATIENCE, worked)
+
+
 def latest(complaint: Complaint, case: Case, as_of: int) -> int:
-    """Return when the last thing became known about a case that is known at ``as_of`` (µs UTC)."""
+    """Return when the last thing became known about a case that is known at ``as_of`` (µs UTC).
+
+    An answer is news when it was given, although it tells of a time before: whoever is asked next has as long.
+    """
     known = [
         event.recorded_at
         for event in case.events
-        if event.at <= as_of and event.recorded_at <= as_of
+        if event.at <= as_of and (event.recorded_at <= as_of or "answered_by" in event.attributes)
     ]
     return max([complaint.occurred_at, *known])
 
 
-def _facts(now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
+def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
+    # An answer that is set aside was given all the same: whoever gave it is not asked for it again.
     answered = {
-        (flag.activity, flag.department) for flag in now.flags if flag.finding is Finding.ANSWERED
+        (event.activity, event.attributes["answered_by"])
+        for event in case.events
+        if event.at <= as_of and "answered_by" in event.attributes
     }
     for claim in now.claims:
         if claim.event.transition is not Transition.COMPLETE:

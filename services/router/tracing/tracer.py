@@ -35,7 +35,7 @@ from services.router.tracing.reasoning import Look, leading, look
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
-ENGINE: Final = "akar-tracing-3"
+ENGINE: Final = "akar-tracing-4"
 """Changes whenever equal inputs may give another decision."""
 
 _GRACE: Final = HOUR // 60
@@ -138,7 +138,8 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
     if min(way[0] for way in ways) > costs.ask and (until is None or beyond > 0):
         asked = asking.best(complaint, case, rules, as_of, now)
         if asked is not None:
-            by = asking.latest(complaint, case, as_of) + asking.PATIENCE
+            since = asking.latest(complaint, case, as_of)
+            by = asking.deadline(asked.question.department, since, rules)
             by = by if until is None else min(by, until)
             ways.append((asked.cost, 2, _Choice(Outcome.ASKED, by, asked.question)))
     return min(ways, key=lambda way: way[:2])[2]

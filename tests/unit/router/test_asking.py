@@ -47,23 +47,24 @@ def restart(pipeline: Pipeline) -> None:
         pipeline.partitions[number] = Partition(number, again, pipeline.outputs)
 
 
-def answers(pipeline: Pipeline, hours_ago: float, at: datetime, case_id: str = "INV-1") -> None:
-    """The warehouse says when it was picked."""
+def answers(
+    pipeline: Pipeline, hours_ago: float, at: datetime, department: str = "warehouse"
+) -> None:
+    """A department says when it was picked."""
     pipeline.happens(
         "picked",
         hours_ago,
-        case_id=case_id,
-        event_id="the answer",
+        event_id=f"the answer of {department}",
         recorded_at=at,
-        attributes={"answered_by": "warehouse"},
+        attributes={"answered_by": department},
     )
 
 
-def questions(pipeline: Pipeline) -> list[AssignmentOpenedV1]:
-    """Every question that the warehouse was asked."""
+def questions(pipeline: Pipeline, department: str = "warehouse") -> list[AssignmentOpenedV1]:
+    """Every question that a department was asked."""
     return [
         each
-        for each in pipeline.inbox("warehouse")
+        for each in pipeline.inbox(department)
         if isinstance(each, AssignmentOpenedV1) and Role.ANSWER in each.roles
     ]
 
@@ -103,6 +104,41 @@ def test_news_that_makes_the_question_needless_takes_it_back(pipeline: Pipeline)
     assert isinstance(told, AssignmentWithdrawnV1)
     assert (told.assignment_id, told.reason) == (asked.assignment_id, "retraced")
     assert pipeline.decisions[-1].causes[0].department == "packing"
+
+
+def test_an_answer_that_clears_its_sender_is_traced_at_once(pipeline: Pipeline) -> None:
+    """The warehouse says that it was in time: it need not answer again, and packing is asked, with as much time."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    answered_at = NOW + timedelta(hours=4)
+    answers(pipeline, 186, answered_at)
+
+    told = pipeline.inbox("warehouse")[-1]
+    assert isinstance(told, AssignmentWithdrawnV1)
+    assert told.reason == "answered"
+    (asked,) = questions(pipeline, "packing")
+    assert asked.question is not None
+    assert (asked.question.fact, asked.question.claimed) == ("confirm", NOW - timedelta(hours=186))
+    assert pipeline.status.state is ComplaintState.ASKED
+    assert pipeline.status.next_check_at == answered_at + timedelta(hours=24)
+
+    answers(pipeline, 186, answered_at + timedelta(hours=1), "packing")
+    last = pipeline.decisions[-1]
+    assert last.outcome is Outcome.ASSIGNED
+    assert last.causes[0].department == "packing"
+
+
+def test_two_answers_that_contradict_each_other_are_left_to_a_person(pipeline: Pipeline) -> None:
+    """Each clears its own sender: nobody is asked a second time, and nobody is named."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    answers(pipeline, 186, NOW + timedelta(hours=4))
+    answers(pipeline, 84, NOW + timedelta(hours=5), "packing")
+
+    assert pipeline.status.state is ComplaintState.TRIAGE
+    assert pipeline.status.next_check_at is None
+    assert len(questions(pipeline)) == len(questions(pipeline, "packing")) == 1
+    assert isinstance(pipeline.inbox("packing")[-1], AssignmentWithdrawnV1)
 
 
 def test_without_an_answer_a_person_decides_and_nobody_is_asked_again(pipeline: Pipeline) -> None:

@@ -338,6 +338,21 @@ def test_a_question_is_not_waited_for_for_ever(order: Order) -> None:
     assert order.complain(200, as_of=224).outcome is Outcome.TRIAGE
 
 
+def test_a_question_waits_for_the_working_hours_of_whoever_is_asked(order: Order) -> None:
+    """Asked on Saturday at 19:00, with Sunday free: the answer is waited for until 15:00 on Monday."""
+    warehouse = replace(order.rules.departments["warehouse"], calendar="finance")
+    order.rules = replace(
+        order.rules, departments={**order.rules.departments, "warehouse": warehouse}
+    )
+    order.usual(until="confirmed").event("packed", 110).event("handed_over", 116)
+    order.event("delivered", 150)
+    asked = order.complain(154)
+    assert asked.outcome is Outcome.ASKED
+    assert asked.waiting_until == PLACED + 198 * HOUR
+    assert order.complain(154, as_of=197).outcome is Outcome.ASKED
+    assert order.complain(154, as_of=198).outcome is Outcome.TRIAGE
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 190),
