@@ -29,6 +29,10 @@ from services.router.checkpoint.store import PartitionStore
 
 _TIMEOUT: Final = 30.0
 _BATCH: Final = 5_000
+_ROUND_SECONDS: Final = 0.2
+"""The longest wait for a batch to fill: filling counts where many are left."""
+_LAST_SECONDS: Final = 0.01
+"""The same where fewer are left than a batch has: librdkafka waits for a whole one, however long that takes."""
 _MANY: Final = 100_000
 """Offsets from which on loading is worth the flush at its end; below, it is done in a second anyway."""
 _STALE_SECONDS: Final = TOMBSTONE_RETENTION.total_seconds() * 0.9
@@ -108,7 +112,7 @@ class Restorer:
             for each in consumer.committed(wanted, timeout=_TIMEOUT):
                 if each.error is not None:
                     raise KafkaException(each.error)
-                low, _high = consumer.get_watermark_offsets(each, timeout=_TIMEOUT)
+                low, _high = _watermarks(consumer, each)
                 # A commit below the earliest offset means that retention was faster than this worker was away.
                 found[each.topic, each.partition] = max(each.offset, low)
             return found
@@ -157,9 +161,7 @@ class Restorer:
     def _end(self, partition: int) -> tuple[int, int, bytes]:
         consumer = self._consumer("read_uncommitted")
         try:
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(self._topic, partition), timeout=_TIMEOUT, cached=False
-            )
+            low, high = _watermarks(consumer, TopicPartition(self._topic, partition))
             metadata = consumer.list_topics(self._topic, timeout=_TIMEOUT)
             return high, low, f"{metadata.cluster_id}/{self._topic}".encode()
         finally:
@@ -177,7 +179,10 @@ class Restorer:
             while position < end:
                 if not wanted():
                     raise RestoreAbandoned
-                messages = consumer.consume(_BATCH, timeout=0.2)
+                few = end - position < _BATCH
+                messages = consumer.consume(
+                    _BATCH, timeout=_LAST_SECONDS if few else _ROUND_SECONDS
+                )
                 rows = [message for message in messages if message.error() is None]
                 for message in messages:
                     position = max(position, _after(message))
@@ -208,11 +213,37 @@ class Restorer:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
+                # A changelog ends in markers, which are told of by the answer to a fetch that finds no record: by default the
+                # broker thinks that over for half a second, in each partition.
+                "fetch.wait.max.ms": 10,
                 "fetch.message.max.bytes": 4 << 20,
                 "queued.max.messages.kbytes": 16 << 10,
                 "reconnect.backoff.max.ms": 1000,
             }
         )
+
+
+_MOVING: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+"""What a broker answers while a partition is new to it or moves; librdkafka hands it on without trying again."""
+
+
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    until = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT, cached=False)
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVING or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return low, high
 
 
 def _after(message: Message) -> int:

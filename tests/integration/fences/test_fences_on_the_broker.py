@@ -5,146 +5,23 @@ All stories run side by side in one go, on topics of their own; each test then l
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from services.chassis.partitioner import partition_for
-from services.chassis.provision import provision
-from services.chassis.settings import KafkaSettings
-from tests.support import fenced_worker
+from tests.support.fence_story import KEY, Story, Told, counted
 
-SECONDS = 45.0
 SIDE_BY_SIDE = 3
-KEY = b"k"
-# Workers are forked from a process that has imported everything: a start costs a tenth.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["pytest", "tests.support.fenced_worker"])
-
-
-@dataclass
-class Story:
-    """Workers without some fence, on topics of their own."""
-
-    broker: str
-    folder: Path
-    without: str
-    partitions: int = 4
-    prefix: str = field(default_factory=lambda: f"f{uuid.uuid4().hex[:10]}-")
-    processes: list[BaseProcess] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True)
-        self.kafka = KafkaSettings(
-            bootstrap_servers=self.broker, topic_prefix=self.prefix, partitions=self.partitions
-        )
-        provision(self.kafka, ["a"])
-
-    def feed(self, values: list[str], *, key: bytes = KEY, topic: str = "process.observed") -> None:
-        """Write records."""
-        producer = Producer({**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"})
-        for value in values:
-            producer.produce(self.kafka.topic(topic), value, key)
-        assert producer.flush(30) == 0
-
-    def start(self, name: str = "w0", *, fault: str = "", stop: str = "") -> BaseProcess:
-        """Start a worker."""
-        environment = {
-            "KAFKA_BOOTSTRAP_SERVERS": self.broker,
-            "KAFKA_TOPIC_PREFIX": self.prefix,
-            "KAFKA_PARTITIONS": str(self.partitions),
-            "ROUTER_INSTANCE": name,
-            "ROUTER_SESSION_TIMEOUT_SECONDS": "2",
-            "ROUTER_FAULT": fault,
-            "AKAR_TEST_WITHOUT": self.without,
-            "AKAR_TEST_STOP": stop,
-        }
-        process = PROCESSES.Process(
-            target=fenced_worker.run,
-            args=(self.folder / name, environment, self.folder / f"{name}.log"),
-            daemon=True,
-        )
-        process.start()
-        self.processes.append(process)
-        return process
-
-    def outputs(self) -> list[tuple[int, bytes, bytes]]:
-        """Every committed output: its partition, key and value, in order within a partition."""
-        topic = self.kafka.topic("complaint.traced")
-        consumer = Consumer(
-            {
-                **self.kafka.for_librdkafka(),
-                "group.id": "reader",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-            }
-        )
-        found = []
-        try:
-            consumer.assign([TopicPartition(topic, n, 0) for n in range(self.partitions)])
-            ended = 0
-            while ended < self.partitions:
-                message = consumer.poll(20)
-                assert message is not None, "the topic does not answer"
-                if message.error():
-                    ended += 1
-                else:
-                    found.append((message.partition(), message.key(), message.value()))
-        finally:
-            consumer.close()
-        return found  # type: ignore[return-value]
-
-    def values(self, key: bytes = KEY) -> list[str]:
-        """What came out for a key."""
-        return [value.decode() for _, found, value in self.outputs() if found == key]
-
-    def until(self, what: str, done: Callable[[], object]) -> None:
-        """Wait for a condition."""
-        ends = time.monotonic() + SECONDS
-        while not done():
-            assert time.monotonic() < ends, f"{what}: {self.values()}; {self.logs()}"
-            time.sleep(0.1)
-
-    def until_out(self, value: str) -> list[str]:
-        """Wait until this input has come out; everything that has."""
-        self.until(f"{value} comes out", lambda: any(v.split()[0] == value for v in self.values()))
-        return self.values()
-
-    def until_ended(self, process: BaseProcess, code: int) -> None:
-        """Wait until a worker has ended."""
-        process.join(SECONDS)
-        assert process.exitcode == code, self.logs()
-
-    def logs(self) -> str:
-        """The end of every worker's log."""
-        return "\n".join(path.read_text()[-1500:] for path in self.folder.glob("*.log"))
-
-    def end(self) -> None:
-        """End every worker."""
-        for process in self.processes:
-            process.kill()
-            process.join(10)
-
-
-def counted(values: list[str]) -> list[str]:
-    """What should come out for these inputs of one key."""
-    return [f"{value} {number}" for number, value in enumerate(values, 1)]
 
 
 # -- the stories; each returns what came out, and what should have --------------------------------
-
-Told = tuple[object, object]
 
 
 def a_stage_that_fails_once(story: Story) -> Told:
@@ -243,16 +120,8 @@ def two_topics_and_two_workers(story: Story) -> Told:
     """E10: three partitions of two topics; one key in both."""
     story.start("w0")
     story.start("w1")
-    names = ("w0", "w1")
-
-    def share(name: str) -> bool:
-        log = story.folder / f"{name}.log"
-        return log.exists() and "router.restored" in log.read_text()
-
-    for name in names:
-        story.until(f"{name} has partitions", lambda name=name: share(name))  # type: ignore[misc]
-    # One generation later each has its part; feeding before that would be feeding one worker.
-    time.sleep(1.0)
+    # Fed before both are members of one generation, one worker would do it all.
+    story.until_shared(("w0", "w1"))
     keys = [b"a", b"b", b"c", b"d", b"e", b"f"]
     for key in keys:
         story.feed(["v0"], key=key)

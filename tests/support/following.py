@@ -1,0 +1,78 @@
+"""Follows a topic as a `read_committed` reader with one client: one made anew for each look costs more than the look.
+
+Hazard: of one thread, and closed by whoever made it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+_SECONDS: Final = 60.0
+
+
+class Following:
+    """Everything committed in a topic so far, each record read once.
+
+    Args:
+        connection: librdkafka connection settings.
+        topic: its name on the cluster.
+        partitions: how many it has.
+    """
+
+    def __init__(self, connection: Mapping[str, Any], topic: str, partitions: int) -> None:
+        self._places = [TopicPartition(topic, number, 0) for number in range(partitions)]
+        self._next = dict.fromkeys(range(partitions), 0)
+        self._found: dict[int, list[Message]] = {number: [] for number in range(partitions)}
+        self._consumer = Consumer(
+            {
+                **connection,
+                "group.id": "following",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._consumer.assign(self._places)
+
+    def messages(self) -> list[Message]:
+        """Whatever is committed now, partition by partition and in order within each."""
+        ends = {place.partition: self._end(place) for place in self._places}
+        until = time.monotonic() + _SECONDS
+        while any(self._next[number] < end for number, end in ends.items()):
+            assert time.monotonic() < until, f"{self._places[0].topic} does not answer"
+            message = self._consumer.poll(1.0)
+            if message is None:
+                continue
+            number, offset = message.partition(), message.offset()
+            assert number is not None
+            assert offset is not None
+            error = message.error()
+            if error is None:
+                self._found[number].append(message)
+                self._next[number] = offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Markers lie between the last record and here.
+                self._next[number] = max(self._next[number], offset)
+            elif error.fatal():
+                raise KafkaException(error)
+        return [message for number in sorted(self._found) for message in self._found[number]]
+
+    def _end(self, place: TopicPartition) -> int:
+        until = time.monotonic() + _SECONDS
+        while True:
+            try:
+                return self._consumer.get_watermark_offsets(place, timeout=_SECONDS)[1]
+            except KafkaException:
+                # A topic that was made a moment ago has no leader yet.
+                assert time.monotonic() < until, f"{place.topic} does not answer"
+                time.sleep(0.1)
+
+    def close(self) -> None:
+        """Let the client go."""
+        self._consumer.close()
