@@ -76,8 +76,11 @@ class Cluster:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             try:
-                found = self._admin.describe_consumer_groups([group])[group].result(timeout=5)
-            except (KafkaException, TimeoutError):
+                # The request has its own end: one that is given up by its caller alone lives on, and the client's end
+                # would wait for it, for ever once the broker is gone.
+                asked = self._admin.describe_consumer_groups([group], request_timeout=5.0)
+                found = asked[group].result()
+            except KafkaException:
                 # A fresh broker is still choosing who coordinates the group.
                 time.sleep(0.2)
                 continue
@@ -86,6 +89,13 @@ class Cluster:
                 return
             time.sleep(0.2)
         raise RuntimeError(f"{group} has not {count} members after {seconds:g} s")
+
+    def close(self) -> None:
+        """Let go of the connection; to be called while the broker is there.
+
+        Afterwards librdkafka's thread may wait for the broker without end, and the program with it.
+        """
+        del self._admin
 
     def drop(self, prefix: str) -> None:
         """Delete every topic of a contender."""

@@ -384,4 +384,5 @@ async def run(
                         )
     finally:
         await webhooks.stop()
+        cluster.close()
     return found

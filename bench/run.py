@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,16 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             failed += missed
         if "scale" in options.rows:
-            cluster = Cluster(broker.bootstrap)
-            for number, workers in enumerate(scale.WORKERS):
-                try:
-                    found = scale.measure(workers, plan, cluster, broker.pid or 0, folder, number)
-                except RuntimeError as error:
-                    console.log(f"{workers} workers: {error}", markup=False)
-                    failed.append(f"{workers} workers")
-                    continue
-                results.scale.append(found)
-                console.log(f"{workers} workers: {found.rate:,.0f}/s, {found.cpu:.0f} CPU s/M")
+            with closing(Cluster(broker.bootstrap)) as cluster:
+                for number, workers in enumerate(scale.WORKERS):
+                    try:
+                        found = scale.measure(
+                            workers, plan, cluster, broker.pid or 0, folder, number
+                        )
+                    except RuntimeError as error:
+                        console.log(f"{workers} workers: {error}", markup=False)
+                        failed.append(f"{workers} workers")
+                        continue
+                    results.scale.append(found)
+                    console.log(f"{workers} workers: {found.rate:,.0f}/s, {found.cpu:.0f} CPU s/M")
         if "latency" in options.rows:
             try:
                 results.latency = asyncio.run(
@@ -166,27 +169,27 @@ def _throughput(
     samples: dict[str, list[Sample]] = {each.name: [] for each in contenders}
     failed = []
     number = 0
-    cluster = Cluster(broker.bootstrap)
     until = time.monotonic() + THROUGHPUT_SECONDS
-    for turn in range(plan.rounds):
-        if time.monotonic() >= until:
-            report(f"a busy machine: {turn} of {plan.rounds} rounds")
-            break
-        # The order turns, so that what the machine does meanwhile meets them alike.
-        first = turn % max(1, len(contenders))
-        for contender in (*contenders[first:], *contenders[:first]):
-            number += 1
-            try:
-                sample = measured(contender, plan, cluster, broker.pid or 0, folder, number)
-            except RuntimeError as error:
-                report(f"{contender.name}: {error}", markup=False)
-                failed.append(contender.name)
-                continue
-            samples[contender.name].append(sample)
-            report(
-                f"round {turn + 1} of {plan.rounds}: {contender.name} {sample.rate:,.0f}/s "
-                f"over {sample.seconds:.1f} s (load {os.getloadavg()[0]:.1f})"
-            )
+    with closing(Cluster(broker.bootstrap)) as cluster:
+        for turn in range(plan.rounds):
+            if time.monotonic() >= until:
+                report(f"a busy machine: {turn} of {plan.rounds} rounds")
+                break
+            # The order turns, so that what the machine does meanwhile meets them alike.
+            first = turn % max(1, len(contenders))
+            for contender in (*contenders[first:], *contenders[:first]):
+                number += 1
+                try:
+                    sample = measured(contender, plan, cluster, broker.pid or 0, folder, number)
+                except RuntimeError as error:
+                    report(f"{contender.name}: {error}", markup=False)
+                    failed.append(contender.name)
+                    continue
+                samples[contender.name].append(sample)
+                report(
+                    f"round {turn + 1} of {plan.rounds}: {contender.name} {sample.rate:,.0f}/s "
+                    f"over {sample.seconds:.1f} s (load {os.getloadavg()[0]:.1f})"
+                )
     return samples, failed
 
 

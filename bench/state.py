@@ -330,6 +330,7 @@ def _measure(
         found.without_folder = router.started()
     finally:
         router.end(signal.SIGKILL)
+        cluster.close()
     found.about["load_after"] = os.getloadavg()
     return found
 
