@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from schemas.envelope import Contract
 from schemas.json_schema import contracts, shared_definitions
-from schemas.topics import DEFAULT_PARTITIONS, PIPELINE, Party, Topic
+from schemas.topics import PIPELINE, Party, Topic
 
 VERSION: Final = "3.0.0"
 KAFKA_BINDING: Final = "0.5.0"
@@ -83,7 +83,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         },
         "bindings": {
             "kafka": {
-                "partitions": topic.partitions or DEFAULT_PARTITIONS,
+                "partitions": topic.default_partitions,
                 "topicConfiguration": shown,
                 "bindingVersion": KAFKA_BINDING,
             }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from schemas.topics import DEFAULT_PARTITIONS, PIPELINE, Cleanup, Party, Topic
+from schemas.topics import (
+    DEFAULT_LEAF_PARTITIONS,
+    DEFAULT_PARTITIONS,
+    PIPELINE,
+    Cleanup,
+    Party,
+    Topic,
+)
 
 _HEAD = """\
 <!-- Written by `python -m schemas.generate` from schemas/topics.py; edit that. -->
@@ -40,7 +47,8 @@ def table(topics: Iterable[Topic]) -> str:
     rows.append("")
     rows.append(
         f"Partitions: {DEFAULT_PARTITIONS} unless `KAFKA_PARTITIONS` says otherwise, the same for every topic"
-        " that shares a key, so that the router's stages meet in one place."
+        " that the router reads, so that its stages meet in one place. Topics that only lead out (decisions, status, inboxes,"
+        f" dead letters): {DEFAULT_LEAF_PARTITIONS} unless `KAFKA_LEAF_PARTITIONS` says otherwise."
     )
     return "\n".join(rows) + "\n"
 

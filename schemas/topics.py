@@ -25,7 +25,13 @@ from schemas.registry import RegistryActivatedV1, RegistryPublishedV1
 from schemas.tracing import ComplaintTracedV1, TraceAnsweredV1, TraceRequestedV1
 
 DEFAULT_PARTITIONS: Final = 4
-"""For every partitioned topic alike: the router's stages are joined by partition number."""
+"""For every topic that a stage joins alike: the router's stages find each other by partition number."""
+DEFAULT_LEAF_PARTITIONS: Final = 1
+"""For each topic that only leads out of the pipeline.
+
+A checkpoint is one transaction over all partitions that it touches, each flushed and marked by itself: four partitions for
+each inbox, decision and status made it twice as long (docs/performance.md).
+"""
 
 
 @unique
@@ -74,8 +80,8 @@ class Topic:
     """Of a compacted topic: records younger than this are all kept, not only the last of each key."""
     dead_letter: str | None = None
     """Where a reader of ours puts a record that it cannot process."""
-    partitions: int | None = None
-    """None: the pipeline's common count, so that topics with one key lie side by side."""
+    leaf: bool = False
+    """Leads out of the pipeline only: no stage of ours joins it by partition number, so that it has a count of its own."""
     durable: bool = True
     """Flushed to disk for each write where there is one disk only; false where a loss is made good in a second."""
     shared_writers: str | None = None
@@ -85,6 +91,11 @@ class Topic:
     def per_department(self) -> bool:
         """Whether it stands for one topic per department."""
         return "{department}" in self.name
+
+    @property
+    def default_partitions(self) -> int:
+        """How many there are if the settings say nothing."""
+        return DEFAULT_LEAF_PARTITIONS if self.leaf else DEFAULT_PARTITIONS
 
     def for_department(self, department: str) -> Topic:
         """The topic of one department."""
@@ -202,6 +213,7 @@ TRACE_ANSWERED: Final = Topic(
 )
 COMPLAINT_TRACED: Final = Topic(
     name="complaint.traced",
+    leaf=True,
     key="complaint_id",
     contracts=(ComplaintTracedV1,),
     purpose="Every decision, one per revision: causes with shares, recovery, confidence, evidence, explanation.",
@@ -212,6 +224,7 @@ COMPLAINT_TRACED: Final = Topic(
 )
 COMPLAINT_STATUS: Final = Topic(
     name="complaint.status",
+    leaf=True,
     key="complaint_id",
     contracts=(ComplaintStatusV1,),
     purpose="Where each complaint stands now, and what the customer may be told.",
@@ -225,6 +238,7 @@ COMPLAINT_STATUS: Final = Topic(
 )
 DEPARTMENT_INBOX: Final = Topic(
     name="department.{department}.inbox",
+    leaf=True,
     key="complaint_id",
     contracts=(AssignmentOpenedV1, AssignmentWithdrawnV1),
     purpose="What one department is asked to do, with the evidence; and what is taken back.",
@@ -290,6 +304,7 @@ ROUTER_STATE: Final = Topic(
 def _dead_letters(service: Party) -> Topic:
     return Topic(
         name=f"{service.value}.dlq",
+        leaf=True,
         key="origin",
         contracts=(DeadLetterV1,),
         purpose=f"Records that the {service.value} could not process, whole, with the reason.",

@@ -34,6 +34,8 @@ class Plan:
     partitions: int
     replication_factor: int
     configs: tuple[tuple[str, str], ...]
+    leaf: bool = False
+    """See `schemas.topics.Topic`."""
 
 
 @unique
@@ -72,7 +74,8 @@ def plan(settings: KafkaSettings, departments: Iterable[str]) -> tuple[Plan, ...
         plans.append(
             Plan(
                 name=settings.topic(topic.name),
-                partitions=topic.partitions or settings.partitions,
+                partitions=settings.leaf_partitions if topic.leaf else settings.partitions,
+                leaf=topic.leaf,
                 replication_factor=settings.replication_factor,
                 configs=tuple(sorted(configs.items())),
             )
@@ -137,7 +140,7 @@ def _ensure(admin: Any, wanted: tuple[Plan, ...]) -> list[str]:
     if unalterable:
         told = "; ".join(str(drift) for drift in unalterable)
         raise ConfigurationError(
-            f"{told}. Set KAFKA_PARTITIONS and KAFKA_REPLICATION_FACTOR to what is there, or use another "
+            f"{told}. Set KAFKA_PARTITIONS, KAFKA_LEAF_PARTITIONS and KAFKA_REPLICATION_FACTOR to what is there, or use another "
             "KAFKA_TOPIC_PREFIX: keys cannot be moved to other partitions."
         )
     by_name = {topic.name: topic for topic in wanted}
@@ -181,7 +184,10 @@ def _differences(admin: Any, wanted: tuple[Plan, ...]) -> list[Drift]:
     ]
     for topic in present:
         partitions = described[topic.name]["partitions"]
-        if len(partitions) != topic.partitions:
+        # More of a leaf do no harm: no partition number of it means anything to us.
+        if len(partitions) < topic.partitions or (
+            len(partitions) > topic.partitions and not topic.leaf
+        ):
             drifts.append(
                 Drift(topic.name, DriftKind.PARTITIONS, str(topic.partitions), str(len(partitions)))
             )

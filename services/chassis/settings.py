@@ -103,7 +103,9 @@ class KafkaSettings(Settings):
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,64}$")
     """Put before every topic, group and transactional id: several pipelines on one cluster."""
     partitions: int = Field(default=4, ge=1, le=1000)
-    """Of every keyed topic; fixed once records are there."""
+    """Of every topic that a stage joins; fixed once records are there (`akar partitions raise`)."""
+    leaf_partitions: int = Field(default=1, ge=1, le=1000)
+    """Of every topic that only leads out (inboxes, decisions, status): more readers can share it, each checkpoint takes longer."""
     replication_factor: int = Field(default=1, ge=1, le=9)
     """Of every topic; with 1, durable topics are flushed at each write, with 3 or more, all but one must have a record."""
 

@@ -34,7 +34,7 @@ def raise_pipeline(
     alike = [
         topic
         for topic in topics.topics_for(departments)
-        if topic.partitions is None and topic.name != topics.ROUTER_STATE.name
+        if not topic.leaf and topic.name != topics.ROUTER_STATE.name
     ]
     read = [topic for topic in alike if topics.Party.ROUTER in topic.readers]
     place = Place(

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from schemas.topics import (
-    DEFAULT_PARTITIONS,
     PIPELINE,
     ROUTER_STATE,
     Cleanup,
@@ -57,16 +56,13 @@ def test_topics_that_a_stage_joins_have_one_partition_count() -> None:
     read_by_router = [topic for topic in PIPELINE if Party.ROUTER in topic.readers]
 
     assert ROUTER_STATE in read_by_router
-    assert len({topic.partitions or DEFAULT_PARTITIONS for topic in read_by_router}) == 1
+    assert len({topic.default_partitions for topic in read_by_router}) == 1
 
 
-def test_topics_with_one_key_have_one_partition_count() -> None:
-    """A consumer of several topics of one complaint sees that complaint in one partition number."""
-    counts: dict[str, set[int]] = {}
+def test_a_leaf_is_read_by_nobody_who_joins() -> None:
+    """Only what no stage reads may have a partition count of its own, and what a stage reads may not."""
     for topic in PIPELINE:
-        counts.setdefault(topic.key, set()).add(topic.partitions or DEFAULT_PARTITIONS)
-
-    assert all(len(found) == 1 for found in counts.values()), counts
+        assert topic.leaf == (Party.ROUTER not in topic.readers), topic.name
 
 
 @each_topic

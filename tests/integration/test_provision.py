@@ -70,6 +70,15 @@ def test_wrong_partition_count_is_refused_with_the_remedy(settings: KafkaSetting
     assert check(settings, DEPARTMENTS) == []
 
 
+def test_more_partitions_of_a_leaf_are_left_alone(settings: KafkaSettings) -> None:
+    """Nobody of ours joins a leaf: a pipeline that was made with more goes on; fewer than wanted are said."""
+    provision(settings.model_copy(update={"leaf_partitions": 2}), DEPARTMENTS)
+    assert provision(settings, DEPARTMENTS) == []
+    more = settings.model_copy(update={"leaf_partitions": 3})
+    with pytest.raises(ConfigurationError, match=r"should be 3, is 2.*KAFKA_LEAF_PARTITIONS"):
+        provision(more, DEPARTMENTS)
+
+
 def test_two_at_once_do_not_disturb_each_other(settings: KafkaSettings) -> None:
     """Services that start together may all provision."""
     with ThreadPoolExecutor(3) as pool:

@@ -27,5 +27,7 @@ def test_three_replicas_need_two_in_sync() -> None:
 
 def test_keyed_topics_have_one_partition_count() -> None:
     """Stages that meet are joined by partition number."""
-    settings = KafkaSettings(partitions=7)
-    assert {p.partitions for p in plan(settings, ["a", "b"])} == {7}
+    settings = KafkaSettings(partitions=7, leaf_partitions=3)
+    planned = plan(settings, ["a", "b"])
+    assert {p.partitions for p in planned if not p.leaf} == {7}
+    assert {p.partitions for p in planned if p.leaf} == {3}
