@@ -110,7 +110,7 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
     gc.freeze()
     state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
 
-    def loopback(partitions: Mapping[int, Partition], behind: Callable[[int], bool]) -> Carry:
+    def loopback(partitions: Mapping[int, Partition], behind: Callable[[int, int], bool]) -> Carry:
         return Loopback(
             keyed(stages),
             partitions,

@@ -21,15 +21,15 @@ from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.feed import Feed
-from services.router.checkpoint.fences import Wiring, install
+from services.router.checkpoint.fences import NoTables, Wiring, install
 from services.router.checkpoint.reader import Batch, Reader
 from services.router.settings import RouterSettings
 
 GROUP: Final = "router"
 
 
-MakeCarry = Callable[[Mapping[int, Partition], Callable[[int], bool]], Carry]
-"""From the worker's partitions, and whether one of them is behind."""
+MakeCarry = Callable[[Mapping[int, Partition], Callable[[int, int], bool]], Carry]
+"""From the worker's partitions, and whether one of them is behind a time."""
 
 
 class Worker:
@@ -168,6 +168,7 @@ def _faust_app(
         stream_recovery_delay=0.0,
         stream_wait_empty=False,
         table_standby_replicas=0,
+        TableManager=NoTables,
         worker_redirect_stdouts=False,
         **extra,
     )

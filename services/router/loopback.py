@@ -54,7 +54,8 @@ class Loopback:
         partitions: those that this worker owns now, by number; looked at anew each time.
         count: how many partitions each keyed topic has.
         physical: gives the name on the cluster of a topic of `schemas.topics`.
-        behind: whether a partition has events yet to be read; its questions go the long way and wait there.
+        behind: whether a partition has events yet to be read that are older than a time (epoch milliseconds); its questions go
+            the long way and wait there.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Loopback:
         *,
         count: int,
         physical: Callable[[str], str],
-        behind: Callable[[int], bool] = lambda _number: False,
+        behind: Callable[[int, int], bool] = lambda _number, _asked: False,
     ) -> None:
         looped = {physical(name) for name in _LOOPED}
         self._stages = {topic: stage for topic, stage in stages.items() if topic in looped}
@@ -104,7 +105,7 @@ class Loopback:
             return False
         number = partition_for(output.key, self._count)
         partition = self._partitions.get(number)
-        if partition is None or self._waits(output.topic, number):
+        if partition is None or self._waits(output.topic, number, timestamp):
             return False
         headers = [
             (name, value.encode() if isinstance(value, str) else value)
@@ -113,11 +114,11 @@ class Loopback:
         record = LocalRecord(output.topic, number, output.key, output.value, headers, timestamp)
         return stage.handle_here(partition, record)
 
-    def _waits(self, topic: str, number: int) -> bool:
+    def _waits(self, topic: str, number: int, asked: int) -> bool:
         if topic == self._question:
-            return self._behind(number)
+            return self._behind(number, asked)
         # A customer's cases may lie in any partition.
-        return topic == self._search and any(map(self._behind, self._partitions))
+        return topic == self._search and any(self._behind(each, asked) for each in self._partitions)
 
 
 def _caused_likewise(effect: Output, handled: Output) -> Output:

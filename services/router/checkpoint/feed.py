@@ -108,7 +108,7 @@ class Feed:
         self._backlog.fetched({place[1]: lag for place, lag in fetched.lags.items()})
         for batch in fetched.batches:
             if batch.topic == self._leading:
-                self._backlog.delivered(batch.partition)
+                self._backlog.delivered(batch.partition, batch.records[0].timestamp)
         others: list[Batch] = []
         for batch in fetched.batches:
             if batch.topic == self._leading:
@@ -140,7 +140,7 @@ class Feed:
 
     async def _hand_over(self, batch: Batch) -> None:
         place = batch.topic, batch.partition
-        if place in self._kept or self._waits(place):
+        if place in self._kept or self._waits(place, batch):
             kept = self._kept.setdefault(place, [])
             kept.append(batch)
             if len(kept) == 1:
@@ -148,13 +148,14 @@ class Feed:
             return
         await self._deliver(batch)
 
-    def _waits(self, place: Place) -> bool:
+    def _waits(self, place: Place, newest: Batch) -> bool:
+        asked = newest.records[-1].timestamp
         if place[0] == self._asking:
-            return self._backlog.behind(place[1])
-        return place[0] == self._searching and self._backlog.behind_anywhere()
+            return self._backlog.behind(place[1], asked)
+        return place[0] == self._searching and self._backlog.behind_anywhere(asked)
 
     async def _let_go(self, place: Place) -> None:
-        if self._fed_epoch != self._epoch() or self._waits(place):
+        if self._fed_epoch != self._epoch() or self._waits(place, self._kept[place][-1]):
             return
         for batch in self._kept.pop(place):
             await self._deliver(batch)

@@ -20,6 +20,7 @@ import aiokafka
 import faust
 import structlog
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -30,7 +31,7 @@ from services.router.checkpoint.reader import Batch, Reader
 from services.router.checkpoint.transactions import Membership
 from services.router.checkpoint.versions import refuse_settings, refuse_uncompiled
 
-__all__ = ["Batch", "Consumer", "ConsumerThread", "Member", "Wiring", "install"]
+__all__ = ["Batch", "Consumer", "ConsumerThread", "Member", "NoTables", "Wiring", "install"]
 
 log = structlog.get_logger(__name__)
 
@@ -196,6 +197,15 @@ class Consumer(driver.Consumer):
             while not (self.should_stop or fetcher.should_stop):
                 member.alive()
                 await asyncio.sleep(ALIVE_SECONDS)
+
+
+class NoTables(TableManager):
+    """Faust's manager of tables, in an app that has none."""
+
+    async def on_start(self) -> None:
+        """Begin at once: Faust waits for a second in which tables may still be declared, at each start."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def install(app: faust.App, wiring: Wiring) -> None:

@@ -28,7 +28,7 @@ class ShortPipeline(Pipeline):
             {number: self.partitions[number] for number in self.owned},
             count=PARTITIONS,
             physical=lambda name: PREFIX + name,
-            behind=lambda _number: self.behind,
+            behind=lambda _number, _asked: self.behind,
         )
         read = LocalRecord(topic, 0, key, value, headers, int(at.timestamp() * 1000))
         loopback.carry(self.outputs, emitted, read)
@@ -138,12 +138,12 @@ def test_a_partition_that_is_behind_is_asked_the_long_way(tmp_path: Path) -> Non
         pipeline.partitions,
         count=PARTITIONS,
         physical=lambda name: PREFIX + name,
-        behind=lambda _number: True,
+        behind=lambda _number, asked: asked == 5,
     )
     pipeline.complains()
 
     (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
     outputs = [question]
-    loopback.carry(outputs, 0, LocalRecord("elsewhere", 0, None, None, (), 0))
+    loopback.carry(outputs, 0, LocalRecord("elsewhere", 0, None, None, (), 5))
     assert outputs == [question]
     pipeline.close()

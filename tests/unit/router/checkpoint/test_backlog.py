@@ -33,7 +33,7 @@ def test_fetched_is_not_handled() -> None:
     wall = Wall()
     backlog = Backlog(wall)
     backlog.fetched({0: 0})
-    backlog.delivered(0)
+    backlog.delivered(0, oldest_ms=500)
     assert backlog.behind(0)
 
     backlog.handled(0, newest_ms=1_000)
@@ -45,12 +45,46 @@ def test_a_busy_topic_is_no_backlog() -> None:
     wall = Wall()
     backlog = Backlog(wall)
     backlog.fetched({0: 500})
-    backlog.delivered(0)
+    backlog.delivered(0, oldest_ms=500)
     backlog.handled(0, newest_ms=int((wall.now - 0.2) * 1000))
     assert not backlog.behind(0)
 
     wall.now += 5
     assert backlog.behind(0)
+
+
+def test_what_is_older_than_the_question_has_to_be_known() -> None:
+    """An open transaction hides events that were there before the question: it waits for them, however young they are."""
+    wall = Wall()
+    backlog = Backlog(wall)
+    backlog.fetched({0: 8})
+    backlog.delivered(0, oldest_ms=999_100)
+    backlog.handled(0, newest_ms=999_800)
+
+    assert backlog.behind(0, asked_ms=999_900)
+    assert not backlog.behind(0, asked_ms=999_800)
+
+
+def test_batches_that_are_younger_than_the_question_do_not_count() -> None:
+    """In a busy partition something always waits; the question is held up by what is older than itself."""
+    backlog = Backlog(Wall())
+    backlog.fetched({0: 0})
+    backlog.delivered(0, oldest_ms=999_500)
+    backlog.handled(0, newest_ms=999_600)
+    backlog.delivered(0, oldest_ms=999_800)
+
+    assert not backlog.behind(0, asked_ms=999_700)
+    assert backlog.behind(0, asked_ms=999_900)
+
+
+def test_a_question_of_the_future_waits_for_no_time_to_come() -> None:
+    """A writer's clock that is ahead holds nothing up: what is of this second goes for all."""
+    wall = Wall()
+    backlog = Backlog(wall)
+    backlog.fetched({0: 8})
+    backlog.handled(0, newest_ms=int((wall.now - 0.2) * 1000))
+
+    assert not backlog.behind(0, asked_ms=int((wall.now + 3_600) * 1000))
 
 
 def test_waiting_has_an_end() -> None:
