@@ -3,6 +3,9 @@
 It stands apart because it is where deliveries wait: in memory what is due and in which order, in the ledger what that
 means.  Messages about one assignment go out one after another; of those that failed, only the newest is tried again.
 
+Waiting is measured on the monotonic clock: the wall clock may jump, and an alert that was planned while it was an hour ahead
+would be due an hour later.  Wall-clock times are for the ledger, and for what is taken up from it.
+
 Hazard: everything here is lost when the process ends.  It may be, because an attempt counts only once it is recorded; an
 attempt that was made and not recorded is made again, with the same id and the same bytes.
 """
@@ -31,8 +34,9 @@ Post = Callable[[Receiver, str, bytes], Awaitable[Answer]]
 TRIP_AFTER: Final = 10
 """Failures in a row after which a receiver is only probed, one message at a time."""
 LONGEST_PROBE_SECONDS: Final = 30.0
+_AT_ONCE: Final = float("-inf")
 _LONGEST_SLEEP: Final = 30.0
-"""Due times are wall-clock times, which may jump: look again at least this often."""
+"""Look again at least this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,10 @@ Record = Callable[[Attempt], Awaitable[None]]
 class _Waiting:
     delivery: Delivery
     attempts: int
-    due_at: int
+    due: float
+    """On the monotonic clock."""
     in_flight: bool = False
-    entry: tuple[int, int, str] | None = None
+    entry: tuple[float, int, str] | None = None
     """Its place in the lane's order; any other that is found there is out of date."""
 
 
@@ -73,7 +78,7 @@ class Lanes:
         is_gone: Whether a receiver has answered 410 and has the same address still.
         record: Stores what became of an attempt.
         policy: When to try again.
-        clock: Due times, and durations.
+        clock: What is due, and when it was tried.
         parallel: Attempts under way at once for one receiver.
     """
 
@@ -123,7 +128,7 @@ class Lane:
 
     def __init__(self, lanes: Lanes) -> None:
         self._shared = lanes
-        self._due: list[tuple[int, int, str]] = []
+        self._due: list[tuple[float, int, str]] = []
         self._by_id: dict[str, _Waiting] = {}
         self._queues: dict[str, deque[_Waiting]] = {}
         self._changed = asyncio.Event()
@@ -140,13 +145,19 @@ class Lane:
         """Put a delivery behind those about the same assignment."""
         if delivery.notification_id in self._by_id:
             return
-        waiting = _Waiting(delivery, delivery.attempts, delivery.due_at)
+        waiting = _Waiting(delivery, delivery.attempts, self._when(delivery))
         self._by_id[delivery.notification_id] = waiting
         queue = self._queues.setdefault(delivery.alert.assignment_id, deque())
         queue.append(waiting)
         # Either it is the first, or the one before it may have to give way.
         self._schedule(queue[0])
         metrics.NOTIFICATIONS_DUE.inc()
+
+    def _when(self, delivery: Delivery) -> float:
+        """On the monotonic clock; what was never tried is due now, whatever the wall clock said when it was planned."""
+        clock = self._shared.clock
+        ahead = (delivery.due_at - microseconds(clock.now())) / 1e6 if delivery.attempts else 0.0
+        return clock.monotonic() + max(0.0, ahead)
 
     async def run(self) -> None:
         """Attempt what is due, for ever."""
@@ -177,7 +188,7 @@ class Lane:
             if pause is None:
                 first = self._first()
                 if first is not None:
-                    ahead = (first[0] - microseconds(self._shared.clock.now())) / 1e6
+                    ahead = first[0] - self._shared.clock.monotonic()
                     if ahead <= 0:
                         waiting = self._by_id[heapq.heappop(self._due)[2]]
                         waiting.entry = None
@@ -188,7 +199,7 @@ class Lane:
             except TimeoutError:
                 continue
 
-    def _first(self) -> tuple[int, int, str] | None:
+    def _first(self) -> tuple[float, int, str] | None:
         while self._due:
             waiting = self._by_id.get(self._due[0][2])
             if waiting is not None and waiting.entry is self._due[0]:
@@ -210,10 +221,10 @@ class Lane:
         if waiting.in_flight:
             return
         queue = self._queues[waiting.delivery.alert.assignment_id]
-        due_at = waiting.due_at
+        due = waiting.due
         if superseded(attempts=waiting.attempts, newer_waits=len(queue) > 1):
-            due_at = 0  # to be given up at once
-        waiting.entry = (due_at, waiting.delivery.number, waiting.delivery.notification_id)
+            due = _AT_ONCE  # to be given up
+        waiting.entry = (due, waiting.delivery.number, waiting.delivery.notification_id)
         heapq.heappush(self._due, waiting.entry)
         self._changed.set()
 
@@ -235,11 +246,12 @@ class Lane:
         if attempt.verdict.next_attempt_at is None:
             self._settled(waiting, queue)
         else:
-            waiting.due_at = microseconds(attempt.verdict.next_attempt_at)
+            ahead = (attempt.verdict.next_attempt_at - attempt.at).total_seconds()
+            waiting.due = self._shared.clock.monotonic() + ahead
             self._schedule(waiting)
         if attempt.verdict.gone:
             for other in self._by_id.values():
-                other.due_at = 0
+                other.due = _AT_ONCE
             for head in [queue[0] for queue in self._queues.values()]:
                 self._schedule(head)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from schemas.vocabulary import NotificationOutcome, NotificationStage
 from services.chassis.clock import FixedClock, microseconds
@@ -116,6 +116,27 @@ def test_what_is_due_is_sent_and_stored() -> None:
         house.lanes.add([delivery(1)])
         await house.settle()
         assert house.outcomes() == [("n1", "delivered", 1)]
+        assert house.lanes.waiting() == 0
+        await house.lanes.drain(0)
+
+    asyncio.run(scene())
+
+
+def test_a_clock_that_was_wrong_delays_nothing() -> None:
+    """What was planned, or failed, while the wall clock was an hour ahead goes out when it would have gone out."""
+
+    async def scene() -> None:
+        house = House(lambda _id, nth: Answer(503 if nth == 1 else 204))
+        right = house.clock._now
+        house.clock._now = right + timedelta(hours=1)
+        house.lanes.add([delivery(1, due=3_600)])
+        await house.settle()
+        assert house.outcomes() == [("n1", "attempted", 1)]
+        house.clock._now = right
+        house.lanes.add([delivery(2, due=3_600)])
+        await house.settle()
+        assert ("n2", "attempted", 1) in house.outcomes()
+        await house.later(11)
         assert house.lanes.waiting() == 0
         await house.lanes.drain(0)
 
