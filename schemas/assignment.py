@@ -40,6 +40,8 @@ class AssignmentOpenedV1(Contract):
     """True when the assignment was open already and a new revision changed what it says."""
     question: Question | None = None
     """With the role `answer`: what the department is asked."""
+    answer_by: Timestamp | None = None
+    """With the role `answer`: until when the answer is waited for; then a person decides without it."""
 
 
 class AssignmentWithdrawnV1(Contract):

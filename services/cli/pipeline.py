@@ -234,6 +234,7 @@ class Pipeline:
                     "NOTIFIER_RECEIVERS_FILE": str(self._receivers),
                     "NOTIFIER_ALLOW_PRIVATE": "true",
                     "NOTIFIER_CONSOLE_URL": _url(ports.console),
+                    "NOTIFIER_INTAKE_URL": _url(ports.intake),
                 },
                 ready=_ready_url(ports.notifier),
                 after=needed,

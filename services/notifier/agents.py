@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from sqlalchemy import Connection
 
@@ -38,6 +39,10 @@ class Voice:
 
     languages: tuple[str, ...]
     console_url: str | None
+    intake_url: str | None = None
+    """Where answers to questions are posted."""
+    zone: tzinfo = UTC
+    """In which sentences name times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,8 @@ class Inboxes:
                         notice_from(one.envelope.data),
                         languages=self._voice.languages,
                         console_url=self._voice.console_url,
+                        intake_url=self._voice.intake_url,
+                        zone=self._voice.zone,
                     ),
                 )
                 if decided.action is Action.CONTINUE:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -76,7 +77,10 @@ class Notifier:
             DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()
         ]
         self._voice = Voice(
-            tuple(company.company.write_in), (settings.console_url or "").rstrip("/") or None
+            tuple(company.company.write_in),
+            (settings.console_url or "").rstrip("/") or None,
+            (settings.intake_url or "").rstrip("/") or None,
+            ZoneInfo(company.company.timezone),
         )
         self._receivers = ReceiversFile(settings.receivers_file, allow_plain=settings.allow_private)
         self._engine = database.create(_url(settings, akar.data_dir))

@@ -12,6 +12,7 @@ from schemas.vocabulary import NotificationOutcome, NotificationStage
 from services.chassis import ids
 from services.notifier.delivery import Alert
 from services.notifier.messages import Finding, Notice
+from services.notifier.words import Asked
 
 SOURCE = "/akar/notifier"
 
@@ -52,6 +53,7 @@ def notice_from(data: Contract) -> Notice:
                 Finding(item.event_id, item.activity, item.finding.value, item.hours)
                 for item in data.evidence
             ),
+            asked=_asked(data),
         )
     if isinstance(data, AssignmentWithdrawnV1):
         return Notice(
@@ -67,6 +69,19 @@ def notice_from(data: Contract) -> Notice:
             reason=data.reason,
         )
     raise TypeError(f"{type(data).__name__} does not belong in an inbox")
+
+
+def _asked(data: AssignmentOpenedV1) -> Asked | None:
+    question = data.question
+    if question is None:
+        return None
+    return Asked(
+        activity=question.activity,
+        fact=question.fact,
+        claimed=question.claimed,
+        text=question.text,
+        answer_by=data.answer_by,
+    )
 
 
 def recorded(

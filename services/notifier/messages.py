@@ -10,7 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Final
+
+from schemas.envelope import rfc3339
+from services.notifier import words
+from services.notifier.words import Asked
 
 LARGEST: Final = 20_000
 """Bytes (Standard Webhooks, "Payload size")."""
@@ -55,6 +60,8 @@ class Notice:
     symptoms: Sequence[tuple[str, float]] = ()
     evidence: Sequence[Finding] = ()
     reason: str | None = None
+    asked: Asked | None = None
+    """What the department is asked, with the role `answer`."""
 
 
 def speak(
@@ -71,21 +78,39 @@ def speak(
     return None, ()
 
 
-def body(notice: Notice, *, languages: Sequence[str], console_url: str | None = None) -> bytes:
+def body(
+    notice: Notice,
+    *,
+    languages: Sequence[str],
+    console_url: str | None = None,
+    intake_url: str | None = None,
+    zone: tzinfo = UTC,
+) -> bytes:
     """The bytes to sign and send: at most `LARGEST`, with `truncated` set if something had to go.
 
     Args:
         notice: what to say.
         languages: the department's, the preferred one first.
         console_url: where people read the whole story, without a slash at the end.
+        intake_url: where answers to questions are posted, without a slash at the end.
+        zone: the company's, for times in sentences.
     """
-    language, sentences = speak(notice.explanation, languages)
+    language, sentences = _said(notice, languages, zone)
+    answers = None
+    if notice.asked is not None:
+        answers = words.answers(
+            notice.asked,
+            department=notice.department,
+            case_id=notice.case_id,
+            zone=zone,
+            url=intake_url,
+        )
     cut = len(notice.evidence) > _MOST_EVIDENCE or len(sentences) > _MOST_SENTENCES
     evidence = list(notice.evidence[:_MOST_EVIDENCE])
     spoken = [_shorten(sentence) for sentence in sentences[:_MOST_SENTENCES]]
     cut = cut or any(len(sentence) > _LONGEST_SENTENCE for sentence in sentences[:_MOST_SENTENCES])
     while True:
-        rendered = _render(notice, language, spoken, evidence, console_url, truncated=cut)
+        rendered = _render(notice, language, spoken, evidence, console_url, answers, truncated=cut)
         if len(rendered) <= LARGEST or not (evidence or spoken):
             return rendered
         cut = True
@@ -95,12 +120,29 @@ def body(notice: Notice, *, languages: Sequence[str], console_url: str | None = 
             spoken.pop()
 
 
+def _said(
+    notice: Notice, languages: Sequence[str], zone: tzinfo
+) -> tuple[str | None, Sequence[str]]:
+    """The router's sentences, after what the notifier has to say itself: the question, or why it is taken back."""
+    language, sentences = speak(notice.explanation, languages)
+    spoken = language or next(iter(languages), "en")
+    if notice.asked is not None:
+        asked = words.question(notice.asked, spoken, zone)
+        # Asked for one fact and nothing else: what is known otherwise is for those whom it concerns.
+        context = sentences[:1] if tuple(notice.roles) == ("answer",) else sentences
+        return spoken, (*asked, *context)
+    if notice.reason is not None and (why := words.taken_back(notice.reason, spoken)) is not None:
+        return spoken, (why, *sentences)
+    return language, sentences
+
+
 def _render(
     notice: Notice,
     language: str | None,
     sentences: Sequence[str],
     evidence: Sequence[Finding],
     console_url: str | None,
+    answers: Mapping[str, object] | None,
     *,
     truncated: bool,
 ) -> bytes:
@@ -135,6 +177,9 @@ def _render(
                 for item in evidence
             ],
         }
+    if notice.asked is not None:
+        data["question"] = _question(notice.asked, language)
+        data |= answers or {}
     if notice.reason is not None:
         data["reason"] = notice.reason
     data["language"] = language
@@ -145,6 +190,16 @@ def _render(
         data["truncated"] = True
     message = {"type": f"assignment.{notice.stage}", "timestamp": notice.timestamp, "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _question(asked: Asked, language: str | None) -> dict[str, Any]:
+    return {
+        "activity": asked.activity,
+        "fact": asked.fact,
+        "claimed": None if asked.claimed is None else rfc3339(asked.claimed),
+        "text": asked.text.get(language or "") or next(iter(asked.text.values()), None),
+        "answer_by": None if asked.answer_by is None else rfc3339(asked.answer_by),
+    }
 
 
 def _shorten(sentence: str) -> str:

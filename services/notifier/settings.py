@@ -32,3 +32,5 @@ class NotifierSettings(Settings):
     retry_jitter: float = Field(default=JITTER, ge=0, lt=1)
     console_url: str | None = None
     """Where people read a complaint's story; put into messages."""
+    intake_url: str | None = None
+    """Where departments post their answers to questions; put into those messages."""

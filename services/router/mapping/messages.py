@@ -20,6 +20,7 @@ def opened(
 ) -> AssignmentOpenedV1:
     """What a department is told."""
     target = assignment.target
+    asked = Role.ANSWER in target.roles
     return AssignmentOpenedV1(
         assignment_id=assignment.assignment_id,
         complaint_id=traced_.complaint_id,
@@ -39,7 +40,8 @@ def opened(
         explanation=traced_.explanation,
         opened_at=at,
         updated=updated,
-        question=traced_.question if Role.ANSWER in target.roles else None,
+        question=traced_.question if asked else None,
+        answer_by=traced_.waiting_until if asked else None,
     )
 
 

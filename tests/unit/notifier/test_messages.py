@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier.messages import LARGEST, Finding, Notice, body, speak
+from services.notifier.words import WORDS, Asked
+
+BLAME = {"fault", "blame", "guilt", "culprit", "failure", "careless", "negligent", "wrong"} | {
+    *("salah", "kesalahan", "lalai", "ceroboh", "gagal", "penyebab"),
+    *("culpa", "falha", "erro", "descuido"),
+}
 
 NOTICE = Notice(
     stage="opened",
@@ -98,3 +109,84 @@ def test_it_never_grows_beyond_the_standards_limit(sentences: list[str], events:
 def test_the_same_notice_gives_the_same_bytes() -> None:
     """A retry in another life sends what the first attempt sent."""
     assert body(NOTICE, languages=["id"]) == body(replace(NOTICE), languages=["id"])
+
+
+QUESTION = Asked(
+    activity="picked",
+    fact="finished",
+    text={
+        "id": "Apakah barang sudah diambil, dan kapan?",
+        "en": "Have the goods been picked, and when?",
+    },
+    answer_by=datetime(2026, 5, 21, 5, 0, tzinfo=UTC),
+)
+JAKARTA = ZoneInfo("Asia/Jakarta")
+
+
+def asking(language: str, *, roles: tuple[str, ...] = ("answer",), **fields: Any) -> dict[str, Any]:
+    """The data of a message that asks something."""
+    notice = replace(
+        NOTICE,
+        roles=roles,
+        explanation={language: ("Promised by 18 May.", "A person may begin with others.")},
+        asked=replace(QUESTION, **fields),
+    )
+    rendered = body(notice, languages=[language], zone=JAKARTA, intake_url="https://intake.example")
+    return dict(json.loads(rendered)["data"])
+
+
+def test_a_question_says_what_is_asked_by_when_and_how_to_answer() -> None:
+    """In the department's language and the company's time, before one sentence of what it is about; nobody else is named."""
+    asked = asking("id")
+    assert asked["explanation"][:2] == [
+        "Satu pertanyaan: Apakah barang sudah diambil, dan kapan?",
+        "Mohon dijawab paling lambat 21 Mei 12:00 WIB; setelah itu seseorang memutuskan tanpa jawaban ini.",
+    ]
+    assert "`answer`" in asked["explanation"][3]
+    assert asked["explanation"][4:] == ["Promised by 18 May."]
+    assert asking("en")["explanation"][:2] == [
+        "One question: Have the goods been picked, and when?",
+        "Please answer by 21 May 12:00 WIB; after that a person decides without it.",
+    ]
+    assert asked["question"]["answer_by"] == "2026-05-21T05:00:00Z"
+
+
+def test_a_department_that_also_helps_is_told_everything() -> None:
+    """With another role beside the question the explanation is whole."""
+    asked = asking("en", roles=("recovery", "answer"))
+    assert asked["explanation"][4:] == ["Promised by 18 May.", "A person may begin with others."]
+
+
+def test_an_answer_only_has_to_be_filled_in() -> None:
+    """Both answers are process events of that activity, signed by the department; a claim's time is there already."""
+    asked = asking("en")
+    assert asked["post_to"] == "https://intake.example/v1/process-events"
+    assert asked["answer"] == {
+        "case_id": "order-1",
+        "activity": "picked",
+        "transition": "complete",
+        "at": "YYYY-MM-DDThh:mm:ss+07:00",
+        "attributes": {"answered_by": "packing"},
+    }
+    assert asked["not_done"]["transition"] == "start"
+    claimed = asking("en", fact="confirm", claimed=datetime(2026, 5, 12, 11, 0, tzinfo=UTC))
+    assert claimed["answer"]["at"] == "2026-05-12T18:00:00+07:00"
+
+
+@pytest.mark.parametrize("language", ["id", "en", "pt"])
+@pytest.mark.parametrize("reason", ["retraced", "answered", "unanswered", "withdrawn_by_customer"])
+def test_what_is_taken_back_says_why_first(language: str, reason: str) -> None:
+    """Before what is known now: why it is taken back, and that nothing more is to be done."""
+    notice = replace(
+        NOTICE, stage="withdrawn", roles=(), explanation={language: ("News.",)}, reason=reason
+    )
+    told = json.loads(body(notice, languages=[language]))["data"]["explanation"]
+    assert told == [WORDS[language][reason], "News."]
+
+
+def test_no_sentence_blames() -> None:
+    """Every language has every sentence, and none has a word that scolds."""
+    assert all(WORDS[language].keys() == WORDS["en"].keys() for language in WORDS)
+    said = " ".join(text for words in WORDS.values() for text in words.values()).lower()
+    found = set(re.findall(r"\w+", said))
+    assert not found & BLAME
