@@ -83,8 +83,5 @@ class Backlog:
         newest = self._newest.get(partition)
         if newest is None or newest < now - NEARLY_SECONDS:
             return True
-        # A time of the future is a wrong clock's.
-        if asked > now:
-            return False
         # A partition is read in its order: all that is older than the first of those that wait is known.
         return (waiting[0] if waiting else newest) < asked

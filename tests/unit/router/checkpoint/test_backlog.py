@@ -77,14 +77,17 @@ def test_batches_that_are_younger_than_the_question_do_not_count() -> None:
     assert backlog.behind(0, asked_ms=999_900)
 
 
-def test_a_question_of_the_future_waits_for_no_time_to_come() -> None:
-    """A writer's clock that is ahead holds nothing up: what is of this second goes for all."""
+def test_a_question_of_the_future_waits_until_nothing_is_left() -> None:
+    """Where writers' clocks disagree with the worker's, the end of the partition decides, and patience."""
     wall = Wall()
     backlog = Backlog(wall)
     backlog.fetched({0: 8})
     backlog.handled(0, newest_ms=int((wall.now - 0.2) * 1000))
+    asked = int((wall.now + 3_600) * 1000)
+    assert backlog.behind(0, asked)
 
-    assert not backlog.behind(0, asked_ms=int((wall.now + 3_600) * 1000))
+    backlog.fetched({0: 0})
+    assert not backlog.behind(0, asked)
 
 
 def test_waiting_has_an_end() -> None:
