@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from rocksdict import (
+    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -28,6 +29,11 @@ from rocksdict import (
     WriteBufferManager,
     WriteOptions,
 )
+
+from services.chassis.errors import PermanentError
+
+LARGEST_ROW: Final = 950_000
+"""Bytes of one row.  A larger one would not fit into the changelog, and no checkpoint could be made with it."""
 
 Rows = dict[bytes, dict[bytes, bytes | None]]
 """group -> item -> value; None deletes."""
@@ -108,6 +114,12 @@ class SharedMemory:
         table.set_block_size(16 << 10)
         table.set_format_version(5)
         table.set_bloom_filter(10, False)
+        # In pieces.  A filter in one piece grows with its file (1.8 MB at 64 MB), and a piece larger than a shard of the cache
+        # (1.5 MB of 96) is never kept: it was read, checked and thrown away at each look-up, 240 µs instead of 4.
+        table.set_index_type(BlockBasedIndexType.two_level_index_search())
+        table.set_partition_filters(True)
+        table.set_metadata_block_size(4 << 10)
+        table.set_pin_top_level_index_and_filter(True)
         table.set_cache_index_and_filter_blocks(True)
         table.set_pin_l0_filter_and_index_blocks_in_cache(True)
         options.set_block_based_table_factory(table)
@@ -224,7 +236,14 @@ class PartitionStore:
     # -- writing ------------------------------------------------------------
 
     def put(self, group: bytes, item: bytes, value: bytes) -> None:
-        """Write a row into the open buffer."""
+        """Write a row into the open buffer.
+
+        Raises:
+            PermanentError: it is larger than a row may be.
+        """
+        size = len(group) + len(item) + len(value)
+        if size > LARGEST_ROW:
+            raise PermanentError("row_too_large", f"{size} bytes; a row may have {LARGEST_ROW}")
         self._set(group, item, value)
 
     def delete(self, group: bytes, item: bytes = b"") -> None:

@@ -28,6 +28,17 @@ def test_a_group_is_read_alone(tmp_path: Path) -> None:
     assert store.next_offset == 7
 
 
+def test_filters_and_indexes_are_read_in_pieces(tmp_path: Path) -> None:
+    """A filter as large as its file fits no shard of the cache and would be read anew at each look-up (70 times slower)."""
+    PartitionStore(tmp_path / "p", SharedMemory(1 << 20, 1 << 20)).close()
+    said = max((tmp_path / "p").glob("OPTIONS-*")).read_text()
+
+    assert "partition_filters=true" in said
+    assert "index_type=kTwoLevelIndexSearch" in said
+    assert "cache_index_and_filter_blocks=true" in said
+    assert "metadata_block_size=4096" in said
+
+
 def test_an_empty_group_is_refused() -> None:
     """A group names what is read together; without a name there is nothing to read."""
     with pytest.raises(ValueError, match="1 to"):
