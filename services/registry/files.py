@@ -33,6 +33,9 @@ def read_folder(folder: Path) -> tuple[dict[str, str], list[Problem]]:
         return files, [Problem(str(folder), "", "there is no such folder", "Check AKAR_REGISTRY.")]
     for path in sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")]):
         name = path.relative_to(folder).as_posix()
+        if name.startswith("."):
+            # A mounted ConfigMap keeps what its links lead to in such a folder.
+            continue
         if not known(name):
             problems.append(_stray(name))
             continue
