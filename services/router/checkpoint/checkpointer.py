@@ -27,12 +27,13 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from services.chassis import metrics
-from services.chassis.errors import ConfigurationError
+from services.chassis.errors import ConfigurationError, PermanentError
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import (
+    LARGEST_RECORD,
     Membership,
     Output,
     TransactionalProducer,
@@ -98,7 +99,16 @@ class Partition:
         self.memory.clear()
 
     def emit(self, output: Output) -> None:
-        """Send a record, within the transaction that commits the offset of the record in hand."""
+        """Send a record, within the transaction that commits the offset of the record in hand.
+
+        Raises:
+            PermanentError: it is larger than a record may be.  No transaction could be made with it, in any life of this
+                worker; so the record in hand is one that cannot be handled.
+        """
+        size = len(output.key or b"") + len(output.value or b"")
+        if size > LARGEST_RECORD:
+            detail = f"{size} bytes for {output.topic}; a record may have {LARGEST_RECORD}"
+            raise PermanentError("output_too_large", detail)
         self._outputs.append(output)
 
 

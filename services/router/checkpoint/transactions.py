@@ -20,6 +20,8 @@ from services.router.checkpoint.faults import fault_point
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """After this the broker aborts what a dead worker left open, and readers go on."""
+LARGEST_RECORD: Final = 990_000
+"""Bytes of a key and a value: librdkafka takes a million, a broker as much with the headers, unless it is told otherwise."""
 _STEP_SECONDS: Final = 30.0
 _POLL_EVERY: Final = 2_000
 

@@ -20,7 +20,7 @@ from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract, Envelope
 from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds
-from services.chassis.dead_letters import VALUE_LIMIT
+from services.chassis.dead_letters import HEADERS_LIMIT, keep
 from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
@@ -140,7 +140,10 @@ class Stage(ABC):
             and topic not in _PLACED
             and partition_for(key, self._partitions) != record.partition
         ):
-            self._forward(partition, record)
+            try:
+                self._forward(partition, record)
+            except PermanentError as error:
+                self.dead_letter(partition, record, error.code, error.detail)
             return
         partition.begin()
         try:
@@ -156,34 +159,37 @@ class Stage(ABC):
             self.dead_letter(partition, record, error.code, error.detail)
 
     def _forward(self, partition: Partition, record: Record) -> None:
-        headers: list[tuple[str, str | bytes | None]] = list(record.headers)
+        headers = list(record.headers)
         if any(name == FORWARDED for name, _value in headers):
             self.dead_letter(partition, record, "wrong_partition", "was forwarded once already")
             return
+        size = sum(len(name.encode()) + len(value or b"") for name, value in headers)
+        if size > HEADERS_LIMIT:
+            detail = f"{size} bytes of headers; what is sent on may have {HEADERS_LIMIT}"
+            raise PermanentError("too_large", detail)
         metrics.ROUTER_FORWARDED.labels(record.topic).inc()
         headers.append((FORWARDED, f"{record.partition}:{record.offset}".encode()))
-        partition.emit(Output(record.topic, record.key, record.value, headers))
+        partition.emit(Output(record.topic, record.key, record.value, [*headers]))
 
     def dead_letter(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
         """Keep a record that cannot be processed, whole unless it is larger than `VALUE_LIMIT`."""
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         failed_at = recorded_time(record)
-        value = record.value
-        if value is not None and len(value) > VALUE_LIMIT:
-            # Whole it would not fit into a record: no checkpoint could be made with it, in any life of this worker.
-            detail = f"(the value of {len(value)} bytes is left out: it lies at {origin}) {detail}"
-            value = None
+        # Whole it might not fit into a record: no checkpoint could be made with it, in any life of this worker.
+        kept = keep(
+            origin, key=record.key, value=record.value, headers=record.headers, detail=detail
+        )
         letter = DeadLetterV1(
             origin=origin,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            key=_base64(record.key),
-            value=_base64(value),
-            headers=tuple((name, _base64(value)) for name, value in record.headers),
+            key=_base64(kept.key),
+            value=_base64(kept.value),
+            headers=tuple((name, _base64(value)) for name, value in kept.headers),
             service=topics.Party.ROUTER.value,
             reason=reason,
-            detail=detail[:500],
+            detail=kept.detail[:500],
             failed_at=failed_at,
         )
         metrics.DEAD_LETTERS.labels(topics.Party.ROUTER.value, reason).inc()
