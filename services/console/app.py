@@ -28,6 +28,7 @@ from services.console.feed import Feed
 from services.console.problems import problem
 from services.console.settings import ConsoleSettings
 from services.console.story import Labels
+from services.registry.kept import load_kept
 from services.registry.watch import FolderWatch
 
 log = get_logger(__name__)
@@ -104,7 +105,7 @@ class Console:
     ) -> None:
         self._settings = settings
         keys = settings.keys()
-        company = registry.load(akar.registry)
+        company = load_kept(akar.registry, akar.data_dir / "console.registry.json")
         self._engine = database.create(_url(settings, akar.data_dir))
         with self._engine.begin() as connection:
             readmodel.prepare(connection)

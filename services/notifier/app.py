@@ -19,7 +19,6 @@ from sqlalchemy import Connection
 
 from schemas.codec import encode
 from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
-from services import registry
 from services.chassis import database, metrics
 from services.chassis.clock import Clock, SystemClock, microseconds
 from services.chassis.consumer import PartitionReader
@@ -43,6 +42,7 @@ from services.notifier.relay import Relay
 from services.notifier.replay import catch_up
 from services.notifier.settings import NotifierSettings
 from services.notifier.sole import Sole
+from services.registry.kept import load_kept
 from services.registry.watch import FolderWatch
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Notifier:
         self._kafka = kafka
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
-        company = registry.load(akar.registry)
+        company = load_kept(akar.registry, akar.data_dir / "notifier.registry.json")
         self._watch = FolderWatch(akar.registry)
         self._inbox_topics = [
             DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()

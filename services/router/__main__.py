@@ -10,13 +10,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import structlog
 import uvloop
 
 from services.chassis.clock import SystemClock
-from services.chassis.errors import ConfigurationError
+from services.chassis.errors import BrokerUnavailable, ConfigurationError
 from services.chassis.health import Health, HealthServer, Heartbeat
 from services.chassis.logs import configure
 from services.chassis.producer import EventPublisher
@@ -43,9 +44,13 @@ log = structlog.get_logger(__name__)
 
 EXIT_CONFIGURATION: Final = 2
 """Starting again will not help: the supervisor gives up at once."""
+EXIT_LATER: Final = 75
+"""`EX_TEMPFAIL`: starting again will help, once the broker is there."""
 TICK_SECONDS: Final = 1.0
 LIBRARY_SECONDS: Final = 5.0
 """How long a start waits for what was published; a broker that is away is waited for later on."""
+PATIENT_SECONDS: Final = 60.0
+"""The same while the folder cannot be used: then what was published has to decide."""
 
 
 def main() -> None:
@@ -66,6 +71,9 @@ def main() -> None:
     except (ConfigurationError, RegistryError) as error:
         log.critical("router.refused", reason=str(error))
         raise SystemExit(EXIT_CONFIGURATION) from None
+    except BrokerUnavailable as error:
+        log.critical("router.stopped", reason=str(error))
+        raise SystemExit(EXIT_LATER) from None
 
 
 def _run_ticker(akar: AkarSettings, kafka: KafkaSettings) -> None:
@@ -139,29 +147,51 @@ async def _run_worker(akar: AkarSettings, kafka: KafkaSettings, settings: Router
 
 
 def _companies(akar: AkarSettings, kafka: KafkaSettings) -> ActiveCompanies:
-    """The folder's company until another is activated, and all that were published.
+    """The folder's company until another is activated, and all that were published."""
+    prepare: list[Callable[[str], None]] = []
+    library = Library(kafka, arrived=lambda digest: prepare[0](digest) if prepare else None).start()
+    companies = ActiveCompanies(default_company(akar.registry, library), library)
+    prepare.append(companies.prepare)
+    return companies
+
+
+class Published(Protocol):
+    """What a start needs to know of the library."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was published as far as has been read."""
+        ...
+
+    def complete(self, *, seconds: float) -> bool:
+        """Wait until everything that was there at the start has been read."""
+        ...
+
+
+def default_company(folder: Path, library: Published) -> Company | None:
+    """The folder's company; None while it cannot be used, and what was activated has to decide.
 
     Raises:
         RegistryError: the folder cannot be used, and nothing was ever published.
+        BrokerUnavailable: the folder cannot be used, and whether anything was published cannot be told.
     """
-    prepare: list[Callable[[str], None]] = []
-    library = Library(kafka, arrived=lambda digest: prepare[0](digest) if prepare else None).start()
     known = library.complete(seconds=LIBRARY_SECONDS)
-    default: Company | None = None
     try:
-        default = company_from(load(akar.registry))
+        return company_from(load(folder))
     except RegistryError as error:
-        if not known or library.empty:
-            raise
         log.error(
             "registry.refused",
-            folder=str(akar.registry),
+            folder=str(folder),
             problems=[str(problem) for problem in error.problems[:20]],
-            remedy="what was activated stays; check it with: akar registry check",
+            remedy=f"what was activated stays; akar registry check {folder}",
         )
-    companies = ActiveCompanies(default, library)
-    prepare.append(companies.prepare)
-    return companies
+        if not known and not library.complete(seconds=PATIENT_SECONDS):
+            raise BrokerUnavailable(
+                f"{folder} cannot be used, and what was activated before cannot be read"
+            ) from error
+        if library.empty:
+            raise
+        return None
 
 
 if __name__ == "__main__":

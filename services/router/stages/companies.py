@@ -20,7 +20,7 @@ import structlog
 from schemas import topics
 from schemas.envelope import Envelope
 from schemas.registry import RegistryActivatedV1
-from services.chassis.errors import PermanentError
+from services.chassis.errors import BrokerUnavailable, PermanentError
 from services.registry import Company as Registry
 from services.registry import Files, RegistryError, load_files
 from services.router.checkpoint.checkpointer import Partition
@@ -50,6 +50,16 @@ def company_from(registry: Registry, digest: str | None = None) -> Company:
         name for name, rule in rules.departments.items() if not rule.outside and not rule.customer
     )
     return Company(rules, inside, rules.policy.floor_parts)
+
+
+class NoCompany(RuntimeError):
+    """Nothing can decide in a partition; the process ends, and nothing is committed meanwhile."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(
+            f"no company decides in partition {partition}: none that was activated there can be used, nor can "
+            "the folder. Mend it (akar registry check); the worker is started again and goes on where it was."
+        )
 
 
 class ActiveCompanies:
@@ -122,9 +132,19 @@ class ActiveCompanies:
                     partition=partition.number,
                     digest=row.decode()[:12],
                     reason=error.detail,
+                    goes_on_with=None if self._default is None else self._default.rules.digest[:12],
                 )
+            except BrokerUnavailable as error:
+                # The process ends and is started again; the record in hand was not committed.
+                log.error(
+                    "registry.unreadable",
+                    partition=partition.number,
+                    digest=row.decode()[:12],
+                    reason=str(error),
+                )
+                raise
         if self._default is None:
-            raise RuntimeError("no company: the folder cannot be used and none was activated")
+            raise NoCompany(partition.number)
         return self._default
 
 

@@ -14,12 +14,13 @@ from schemas import codec, topics
 from schemas.envelope import Contract
 from schemas.registry import RegistryActivatedV1
 from services.chassis.errors import BrokerUnavailable
-from services.registry import Files, contents, example_folder, load
+from services.registry import Files, RegistryError, contents, example_folder, load
+from services.router.__main__ import default_company
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.registrar import Edition, Registrar
-from services.router.stages.companies import ActiveCompanies, RegistryStage, company_from
+from services.router.stages.companies import ActiveCompanies, NoCompany, RegistryStage, company_from
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 SHOP = company_from(load(example_folder("shop")))
@@ -187,6 +188,56 @@ def test_a_broker_that_is_away_puts_nothing_aside(world: World) -> None:
     with pytest.raises(BrokerUnavailable):
         world.activate("0" * 64, 0)
     assert world.outputs == []
+
+
+def test_a_worker_that_cannot_read_what_is_active_decides_nothing(
+    world: World, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a restart with the broker away: it says so and ends; once it is back the active company decides."""
+    digest = other(world, folder)
+    world.activate(digest, 0)
+    world.restart()
+    world.shelf.away = True
+    with pytest.raises(BrokerUnavailable):
+        world.companies.active(world.partitions[0])
+    said = capsys.readouterr()
+    assert "registry.unreadable" in said.out + said.err
+    assert digest[:12] in said.out + said.err
+    world.shelf.away = False
+    assert world.digests() == [digest, SHOP.rules.digest]
+
+
+def test_without_any_company_a_worker_says_what_to_do(world: World) -> None:
+    """Neither the folder nor what was activated can be used: no decision is made up."""
+    world.companies = ActiveCompanies(None, world.shelf)
+    with pytest.raises(NoCompany, match="akar registry check"):
+        world.companies.active(world.partitions[1])
+
+
+@dataclass
+class FakeLibrary:
+    """What was published, and whether it can be read: from the first wait on, from a later one, or never."""
+
+    readable_after: int | None
+    empty: bool = False
+    waits: int = 0
+
+    def complete(self, *, seconds: float) -> bool:
+        assert seconds > 0
+        self.waits += 1
+        return self.readable_after is not None and self.waits > self.readable_after
+
+
+def test_a_broken_folder_waits_for_what_was_activated(folder: Path) -> None:
+    """At the start of a worker: a broker that is slow is waited for, one that is away is no mistake of the folder's."""
+    assert default_company(folder, FakeLibrary(None)) is not None
+    (folder / "company.toml").write_text("schema = 2", encoding="utf-8")
+    assert default_company(folder, FakeLibrary(0)) is None
+    assert default_company(folder, FakeLibrary(1)) is None
+    with pytest.raises(BrokerUnavailable, match="cannot be used"):
+        default_company(folder, FakeLibrary(None))
+    with pytest.raises(RegistryError):
+        default_company(folder, FakeLibrary(0, empty=True))
 
 
 def test_decisions_name_the_digest_that_was_published(world: World, folder: Path) -> None:
