@@ -14,7 +14,7 @@ import asyncio
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,6 +106,7 @@ class Worker:
 
     def boot(self) -> None:
         """Start the process up to its first rebalance."""
+        self.let_go()
         self.stepper = Stepper()
         self.checkpointer = Checkpointer(
             CheckpointSettings(
@@ -129,6 +130,12 @@ class Worker:
         self.task = None
         self.begin(self.checkpointer.start([INPUT, CROSS], PARTITIONS))
         self.finish()
+
+    def let_go(self, *, wait: bool = False) -> None:
+        """End the threads of the life before; each story has dozens of lives."""
+        if hasattr(self, "checkpointer"):
+            self.checkpointer._transactions.shutdown(wait)
+            self.checkpointer._restores.shutdown(wait)
 
     # -- stepping ----------------------------------------------------------------------
 
@@ -278,9 +285,7 @@ class World:
         for worker in self.workers:
             worker.crash()
         for worker in self.workers:
-            if hasattr(worker, "checkpointer"):
-                worker.checkpointer._transactions.shutdown()
-                worker.checkpointer._restores.shutdown()
+            worker.let_go(wait=True)
         self.loop.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -501,6 +506,17 @@ class Batched:
         self.rows.append((key, None))
 
 
+class Silence:
+    """A log that nobody reads: thousands of stories would write a hundred lines each."""
+
+    def __getattr__(self, _level: str) -> Callable[..., None]:
+        return _said
+
+
+def _said(*_words: object, **_more: object) -> None:
+    """And that is all."""
+
+
 @contextmanager
 def in_memory() -> Iterator[None]:
     """The product's classes with librdkafka and RocksDB replaced, and with an end of the process that a test survives."""
@@ -512,6 +528,7 @@ def in_memory() -> Iterator[None]:
         patch.object(transactions, "Producer", Producer),
         patch.object(restore, "Consumer", Consumer),
         patch.object(checkpointers, "die", _die),
+        patch.object(checkpointers, "log", Silence()),
         patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 3600.0),
         patch.object(restore, "_TIMEOUT", 3600.0),
     ):
