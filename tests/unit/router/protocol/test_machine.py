@@ -15,7 +15,7 @@ from tests.support.protocol_machine import ProtocolMachine, bounded, play
 from tests.support.removals import without
 
 STORIES = 5_000
-EACH = 200
+EACH = 500
 """Stories of one process; the next ones are played by another."""
 STEPS = 30
 LARGEST_MB = 500
@@ -35,7 +35,7 @@ def test_many_more_stories_balance() -> None:
     began = time.monotonic()
     sizes: list[int] = []
     with ProcessPoolExecutor(
-        os.cpu_count(), mp_context=get_context("forkserver"), max_tasks_per_child=1
+        os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
     ) as pool:
         parts = [pool.submit(play, first + part, EACH, STEPS) for part in range(STORIES // EACH)]
         try:
