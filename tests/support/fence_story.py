@@ -15,8 +15,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from services.chassis.partitioner import partition_for
 from services.chassis.provision import provision
 from services.chassis.settings import KafkaSettings
 from tests.support import fenced_worker
@@ -27,7 +29,7 @@ KEY: Final = b"k"
 # Workers are forked from a process that has imported everything: a start costs a tenth.
 PROCESSES: Final = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["pytest", "tests.support.fenced_worker"]
+    ["pytest", "tests.support.fenced_worker", "tests.support.stock_faust"]
 )
 
 Told = tuple[object, object]
@@ -44,33 +46,60 @@ class Story:
     partitions: int = 4
     prefix: str = field(default_factory=lambda: f"f{uuid.uuid4().hex[:10]}-")
     processes: list[BaseProcess] = field(default_factory=list)
+    session_seconds: float = 2.0
+    """After which a worker that is stopped has lost its partitions; a busy machine may stop one for as long by itself."""
     _following: Following | None = None
+    _producer: Producer | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
         self.kafka = KafkaSettings(
-            bootstrap_servers=self.broker, topic_prefix=self.prefix, partitions=self.partitions
+            bootstrap_servers=self.broker,
+            topic_prefix=self.prefix,
+            partitions=self.partitions,
+            # Outputs are spread by key too: one story is about that.
+            leaf_partitions=self.partitions,
         )
         provision(self.kafka, ["a"])
 
     def feed(self, values: list[str], *, key: bytes = KEY, topic: str = "process.observed") -> None:
         """Write records."""
-        producer = Producer({**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"})
+        if self._producer is None:
+            settings = {**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"}
+            self._producer = Producer(settings)
         for value in values:
-            producer.produce(self.kafka.topic(topic), value, key)
-        assert producer.flush(30) == 0
+            self._producer.produce(self.kafka.topic(topic), value, key)
+        assert self._producer.flush(30) == 0
 
-    def start(self, name: str = "w0", *, fault: str = "", stop: str = "") -> BaseProcess:
-        """Start a worker."""
+    def start(
+        self,
+        name: str = "w0",
+        *,
+        fault: str = "",
+        stop: str = "",
+        refused: bool = False,
+        commit_seconds: float = 60.0,
+    ) -> BaseProcess:
+        """Start a worker.
+
+        Args:
+            name: of the instance.
+            fault: ends it at a fault point.
+            stop: stops it at a fault point, once.
+            refused: its first commit of offsets is one that the coordinator refuses.
+            commit_seconds: the deadline of a commit: far beyond what any takes on a busy machine, unless a story waits for it.
+        """
         environment = {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker,
             "KAFKA_TOPIC_PREFIX": self.prefix,
             "KAFKA_PARTITIONS": str(self.partitions),
             "ROUTER_INSTANCE": name,
-            "ROUTER_SESSION_TIMEOUT_SECONDS": "2",
+            "ROUTER_SESSION_TIMEOUT_SECONDS": str(self.session_seconds),
             "ROUTER_FAULT": fault,
             "AKAR_TEST_WITHOUT": self.without,
             "AKAR_TEST_STOP": stop,
+            "AKAR_TEST_REFUSED": "1" if refused else "",
+            "AKAR_TEST_COMMIT_SECONDS": str(commit_seconds),
         }
         process = PROCESSES.Process(
             target=fenced_worker.run,
@@ -85,12 +114,33 @@ class Story:
         """Every committed output: its partition, key and value, in order within a partition."""
         if self._following is None:
             topic = self.kafka.topic("complaint.traced")
-            self._following = Following(self.kafka.for_librdkafka(), topic, self.partitions)
+            self._following = Following(self.kafka.for_librdkafka(), topic)
         return [(m.partition(), m.key(), m.value()) for m in self._following.messages()]  # type: ignore[misc]
 
     def values(self, key: bytes = KEY) -> list[str]:
         """What came out for a key."""
         return [value.decode() for _, found, value in self.outputs() if found == key]
+
+    def committed(self, key: bytes = KEY) -> int | None:
+        """Where the router would read on in the key's partition of `process.observed`, if every worker ended now."""
+        place = TopicPartition(
+            self.kafka.topic("process.observed"), partition_for(key, self.partitions)
+        )
+        group = self.kafka.group("router")
+        consumer = Consumer({**self.kafka.for_librdkafka(), "group.id": group})
+        try:
+            (found,) = consumer.committed([place], timeout=30)
+        finally:
+            consumer.close()
+        return found.offset if found.offset >= 0 else None
+
+    def until_gone(self, topic: str) -> None:
+        """Wait until the broker no longer knows a topic."""
+        admin = AdminClient(self.kafka.for_librdkafka())
+        ends = time.monotonic() + SECONDS
+        while topic in admin.list_topics(timeout=30).topics:
+            assert time.monotonic() < ends, f"{topic} is still there"
+            time.sleep(0.1)
 
     def until(self, what: str, done: Callable[[], object]) -> None:
         """Wait for a condition."""

@@ -1,7 +1,8 @@
 """The counting worker, with a fence taken out or stopped at a point, as a process that a test starts.
 
 `AKAR_TEST_WITHOUT` names the fence (tests/support/removals.py), `AKAR_TEST_STOP` a fault point at which the process stops itself
-once, as by SIGSTOP, until somebody wakes it.  A record whose value is `boom` fails the first time it is met.
+once, as by SIGSTOP, until somebody wakes it; with `AKAR_TEST_REFUSED` its first commit offers a generation that the coordinator
+refuses.  A record whose value is `boom` fails the first time it is met, one whose value is `hang` is in hand until the worker ends.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,11 +28,12 @@ from services.router.checkpoint import checkpointer, transactions
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
 from services.router.checkpoint.restore import Restorer
-from services.router.checkpoint.transactions import Output, TransactionalProducer
+from services.router.checkpoint.transactions import Membership, Output, TransactionalProducer
 from services.router.settings import RouterSettings
 from tests.support.removals import without
 
 BOOM = b"boom"
+HANG = b"hang"
 
 
 class Counting:
@@ -39,12 +43,16 @@ class Counting:
         self.topics = (kafka.topic("process.observed"), kafka.topic("complaint.received"))
         self._output = kafka.topic("complaint.traced")
         self._failed = folder / "failed"
+        self._hung = folder / "hung"
 
     def handle(self, partition: Partition, record: Any) -> None:
         """One more of this key."""
         if record.value == BOOM and not self._failed.exists():
             self._failed.touch()
             raise RuntimeError("boom")
+        if record.value == HANG and not self._hung.exists():
+            self._hung.touch()
+            signal.pause()
         key = record.key or b""
         count = int(partition.store.get(b"n:" + key) or b"0") + 1
         partition.store.put(b"n:" + key, b"", str(count).encode())
@@ -65,14 +73,29 @@ def stop_at(point: str, folder: Path) -> Callable[[str], None]:
 
 
 def asks(folder: Path) -> Any:
-    """`Restorer.positions` that leaves a file when it begins."""
+    """`Restorer.positions` that leaves a file when it begins, and one when it ends."""
     real = Restorer.positions
 
     def positions(self: Restorer, partitions: Any) -> Any:
         (folder / "asked").touch()
-        return real(self, partitions)
+        found = real(self, partitions)
+        (folder / "answered").touch()
+        return found
 
     return positions
+
+
+def refused_once(folder: Path) -> Callable[[Membership], bytes]:
+    """`Membership.metadata` of a generation that never was, the first time."""
+    real = Membership.metadata
+
+    def metadata(self: Membership) -> bytes:
+        if (folder / "refused").exists():
+            return real(self)
+        (folder / "refused").touch()
+        return real(replace(self, generation=self.generation + 1_000))
+
+    return metadata
 
 
 def produced_and_sent() -> Any:
@@ -106,14 +129,17 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
     configure("router", level="info")
     folder.mkdir(parents=True, exist_ok=True)
     point = environment.get("AKAR_TEST_STOP", "")
+    deadline = float(environment.get("AKAR_TEST_COMMIT_SECONDS", "60"))
+    refused = environment.get("AKAR_TEST_REFUSED")
     with (
         without(environment.get("AKAR_TEST_WITHOUT") or None),
         patch.object(transactions, "fault_point", stop_at(point, folder)),
         patch.object(Restorer, "positions", asks(folder)),
         # Whoever ends inside a transaction leaves its records on the broker.
         patch.object(TransactionalProducer, "_produce", produced_and_sent()),
+        patch.object(Membership, "metadata", refused_once(folder)) if refused else nullcontext(),
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
-        patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", 60.0),
+        patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", deadline),
         patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):

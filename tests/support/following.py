@@ -20,13 +20,9 @@ class Following:
     Args:
         connection: librdkafka connection settings.
         topic: its name on the cluster.
-        partitions: how many it has.
     """
 
-    def __init__(self, connection: Mapping[str, Any], topic: str, partitions: int) -> None:
-        self._places = [TopicPartition(topic, number, 0) for number in range(partitions)]
-        self._next = dict.fromkeys(range(partitions), 0)
-        self._found: dict[int, list[Message]] = {number: [] for number in range(partitions)}
+    def __init__(self, connection: Mapping[str, Any], topic: str) -> None:
         self._consumer = Consumer(
             {
                 **connection,
@@ -38,6 +34,10 @@ class Following:
                 "fetch.wait.max.ms": 100,
             }
         )
+        partitions = self._partitions(topic)
+        self._places = [TopicPartition(topic, number, 0) for number in partitions]
+        self._next = dict.fromkeys(partitions, 0)
+        self._found: dict[int, list[Message]] = {number: [] for number in partitions}
         self._consumer.assign(self._places)
 
     def messages(self) -> list[Message]:
@@ -62,6 +62,15 @@ class Following:
             elif error.fatal():
                 raise KafkaException(error)
         return [message for number in sorted(self._found) for message in self._found[number]]
+
+    def _partitions(self, topic: str) -> list[int]:
+        until = time.monotonic() + _SECONDS
+        while True:
+            found = self._consumer.list_topics(topic, timeout=_SECONDS).topics[topic]
+            if found.error is None and found.partitions:
+                return sorted(found.partitions)
+            assert time.monotonic() < until, f"{topic} is not there: {found.error}"
+            time.sleep(0.1)
 
     def _end(self, place: TopicPartition) -> int:
         until = time.monotonic() + _SECONDS
