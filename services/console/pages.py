@@ -6,7 +6,7 @@ every value is escaped by the templates, and what a person wrote stands isolated
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Any, Final
@@ -21,7 +21,20 @@ from schemas.vocabulary import ComplaintState
 from services.console import readmodel
 from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
 from services.console.projection import Fact, Kind, Summary
-from services.console.story import STATES, Labels, alerts, bars, instant, line, percent, speak
+from services.console.story import (
+    STATES,
+    Labels,
+    action,
+    alerts,
+    bars,
+    finding,
+    instant,
+    kind,
+    line,
+    percent,
+    speak,
+    steps,
+)
 
 ON_ONE_PAGE: Final = 50
 TONES: Final = {
@@ -96,8 +109,10 @@ def router_for(
         )
 
     @router.get("/complaints/{complaint_id}")
-    def complaint(complaint_id: str) -> Response:
-        """One complaint's story."""
+    def complaint(
+        complaint_id: str, language: Annotated[str | None, Query(max_length=16)] = None
+    ) -> Response:
+        """One complaint's story, its sentences in a language that the company writes in."""
         with reading.connect() as connection:
             summary = readmodel.summary(connection, complaint_id)
             facts = readmodel.story(connection, complaint_id)
@@ -105,7 +120,8 @@ def router_for(
             return render(
                 "missing.html", 404, {"retry-after": str(RETRY_SECONDS)}, complaint_id=complaint_id
             )
-        return render("complaint.html", **_story(summary, facts, labels, languages))
+        wanted = languages if language is None else (language, *languages)
+        return render("complaint.html", **_story(summary, facts, labels, wanted))
 
     @router.get("/static/console.css")
     def stylesheet() -> Response:
@@ -127,12 +143,24 @@ def _story(
             for fact in facts
             if fact.kind in (Kind.RECEIVED, Kind.MESSAGED) and fact.data.get("text")
         ],
+        "steps": steps(decision, labels),
         "bars": bars(decision, labels),
+        "open_question": summary.open_question,
+        "question_text": _question(summary.open_question, languages),
+        "spoken": next(
+            (one for one in languages if (decision.get("explanation") or {}).get(one)), None
+        ),
+        "written": sorted(decision.get("explanation") or {}),
         "explanation": speak(decision.get("explanation"), languages),
         "customer_words": speak(summary.customer_words, languages),
         "alerts": alerts(facts),
         "events": [(fact, line(fact, labels)) for fact in facts],
     }
+
+
+def _question(asked: Mapping[str, Any] | None, languages: Sequence[str]) -> str | None:
+    texts = (asked or {}).get("text") or {}
+    return next((texts[one] for one in (*languages, *sorted(texts)) if one in texts), None)
 
 
 def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
@@ -158,6 +186,9 @@ def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
         "department": labels.department,
         "activity": labels.activity,
         "symptom": labels.symptom,
+        "kind": kind,
+        "action": action,
+        "finding": finding,
         "state": lambda state: STATES.get(state, state),
         "tone": lambda word: TONES.get(word, "quiet"),
         "plain": lambda word: str(word).replace("_", " "),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
 
 
 @unique
@@ -83,11 +83,26 @@ class Summary:
 
     @property
     def open_question(self) -> dict[str, Any] | None:
-        """What would decide, and who owes it, while that is being asked."""
-        if self.decision is None or self.state not in ("asked", "triage", "waiting"):
+        """What would decide, and who owes it, while nobody is named; that somebody was told of it changes nothing."""
+        decision = self.decision
+        if decision is None or self.state in _OVER or self.revision != decision["revision"]:
             return None
-        missing = self.decision.get("missing", ())
+        if decision["outcome"] not in ("asked", "triage", "waiting"):
+            return None
+        question = decision.get("question")
+        if question is not None:
+            return {
+                "activity": question["activity"],
+                "what": question["fact"],
+                "owner": question["department"],
+                "text": dict(question.get("text") or {}),
+                "answer_by": decision.get("waiting_until"),
+            }
+        missing = decision.get("missing", ())
         return dict(missing[0]) if missing else None
+
+
+_OVER: Final = frozenset({"resolved", "closed", "withdrawn", "merged", "erased"})
 
 
 def apply(summary: Summary | None, fact: Fact) -> Summary:

@@ -46,7 +46,7 @@ _FINDINGS: Final = {
     "late": "late",
     "overdue": "overdue",
     "pending": "still running",
-    "fault": "went wrong",
+    "fault": "recorded as not as it should be",
     "skipped": "skipped",
     "cancelled": "cancelled",
     "contradiction": "contradicts another event",
@@ -54,8 +54,37 @@ _FINDINGS: Final = {
     "missing": "no event says when",
     "disordered": "times out of order",
     "backdated": "recorded after the complaint",
-    "promise_missed": "promise missed",
+    "promise_missed": "the promise, by which it was missed",
     "promise_pending": "promise still open",
+    "clock_skew": "its clock does not agree with others",
+    "zone_error": "its time zone was off",
+    "duplicate": "sent twice, counted once",
+    "self_serving": "entered after the complaint; moves nothing until confirmed",
+    "disputed": "giver and receiver tell different times",
+    "attempt": "a first try that did not succeed",
+    "answered": "answered by a person",
+}
+_KINDS: Final = {
+    "delay": "took longer than planned",
+    "fault": "a recorded event",
+    "contradiction": "events that do not go together",
+    "promise": "every step in time, the promise too short",
+    "external": "outside the company",
+    "customer": "the customer's own step",
+    "text": "by the words alone",
+    "unknown": "no event tells",
+}
+_REASONS: Final = {
+    "retraced": "later news changed the picture",
+    "answered": "the question has been answered",
+    "unanswered": "no answer came in time, a person decides",
+    "withdrawn_by_customer": "the customer withdrew the complaint",
+}
+_ACTIONS: Final = {
+    "finish": "holds the open step",
+    "manage": "speaks with the party outside that holds the open step",
+    "remedy": "can put it right",
+    "decide": "reads the complaint and decides",
 }
 _TIMED: Final = frozenset({"on_time", "late", "overdue", "promise_missed"})
 
@@ -95,6 +124,25 @@ class Bar:
     timed: bool
     start: float
     length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way to the promise; places and lengths in percent of the picture's width."""
+
+    activity: str
+    department: str
+    begin: str
+    end: str
+    start: float
+    planned: float
+    """Length within the plan."""
+    beyond: float
+    charged: float
+    """Hours beyond its plan that are its own."""
+    unknown: float
+    """Hours that nobody can be charged for."""
+    unfinished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +186,9 @@ def line(fact: Fact, labels: Labels) -> str:
             roles = " and ".join(_ROLES.get(role, _plain(role)) for role in data["roles"])
             return f"{labels.department(data['department'])} {verb} an assignment: {roles}."
         case Kind.WITHDRAWN:
+            why = _REASONS.get(data["reason"]) or _plain(data["reason"])
             return (
-                f"The assignment of {labels.department(data['department'])} was taken back: "
-                f"{_plain(data['reason'])}."
+                f"The assignment of {labels.department(data['department'])} was taken back: {why}."
             )
         case Kind.NOTIFIED:
             return _told(data, labels)
@@ -212,7 +260,7 @@ def bars(decision: Mapping[str, Any] | None, labels: Labels) -> list[Bar]:
             Bar(
                 activity=labels.activity(item["activity"]),
                 finding=item["finding"],
-                words=_FINDINGS.get(item["finding"], _plain(item["finding"])),
+                words=finding(item["finding"]),
                 hours=item["hours"],
                 timed=timed,
                 start=50.0 if item["hours"] >= 0 else round(50.0 - length, 2),
@@ -220,6 +268,59 @@ def bars(decision: Mapping[str, Any] | None, labels: Labels) -> list[Bar]:
             )
         )
     return drawn
+
+
+def steps(decision: Mapping[str, Any] | None, labels: Labels) -> list[Step]:
+    """The way of the case to its promise, each step a bar from its real beginning to its real end."""
+    drawn = list((decision or {}).get("timeline") or ())
+    if not drawn:
+        return []
+    first = min(_seconds(item["begin"]) for item in drawn)
+    whole = max(_seconds(item["end"]) for item in drawn) - first
+    return [_step(item, first, max(whole, 1.0), labels) for item in drawn]
+
+
+def _step(item: Mapping[str, Any], first: float, whole: float, labels: Labels) -> Step:
+    begin, end = _seconds(item["begin"]), _seconds(item["end"])
+    allowed = _seconds(item["allowed_until"]) if item.get("allowed_until") else end
+    within = min(end, max(begin, allowed))
+    owner = item.get("department")
+    charged, unknown = item["charged_hours"], item["unknown_hours"]
+    if owner is None:
+        # Steps of several departments that nothing separates: it is nobody's.
+        charged, unknown = 0.0, charged + unknown
+    return Step(
+        activity=labels.activity(item["activity"]),
+        department=labels.department(owner) if owner else "and before it, nothing tells them apart",
+        begin=item["begin"],
+        end=item["end"],
+        start=round(min(99.2, 100 * (begin - first) / whole), 2),
+        planned=round(100 * (within - begin) / whole, 2),
+        # What is short can still be seen.
+        beyond=round(max(0.8 if within <= begin else 0.0, 100 * (end - within) / whole), 2),
+        charged=charged,
+        unknown=unknown,
+        unfinished=item["unfinished"],
+    )
+
+
+def kind(word: str) -> str:
+    """What a kind of cause means, free of blame."""
+    return _KINDS.get(word) or _plain(word)
+
+
+def action(word: str) -> str:
+    """How somebody can help."""
+    return _ACTIONS.get(word) or _plain(word)
+
+
+def finding(word: str) -> str:
+    """What a finding means."""
+    return _FINDINGS.get(word) or _plain(word)
+
+
+def _seconds(wire: str) -> float:
+    return datetime.fromisoformat(wire).timestamp()
 
 
 def alerts(facts: Sequence[Fact]) -> list[Alert]:

@@ -33,6 +33,7 @@ TRACED = fact(
     2,
     {
         "revision": 1,
+        "outcome": "triage",
         "causes": [
             {"department": "finance", "share": 0.3, "kind": "delay"},
             {"department": "packing", "share": 0.7, "kind": "delay"},
@@ -107,3 +108,33 @@ def test_the_open_question_is_asked_only_while_it_is_open() -> None:
         "owner": "packing",
     }
     assert fold(TRACED).open_question is None
+
+
+def test_a_question_stays_open_when_the_department_has_been_told() -> None:
+    """The state moves on to "department told"; what is asked, and until when, is still asked."""
+    question = {
+        "activity": "pack",
+        "department": "packing",
+        "fact": "finished",
+        "text": {"en": "Packed, and when?"},
+    }
+    asked = fact(
+        Kind.TRACED,
+        2,
+        {
+            **TRACED.data,
+            "outcome": "asked",
+            "question": question,
+            "waiting_until": "2026-03-06T00:00:00Z",
+        },
+    )
+    told = fact(Kind.STATUS, 3, {**STATUS.data, "state": "notified"})
+    assert fold(asked, told).open_question == {
+        "activity": "pack",
+        "what": "finished",
+        "owner": "packing",
+        "text": {"en": "Packed, and when?"},
+        "answer_by": "2026-03-06T00:00:00Z",
+    }
+    over = fact(Kind.STATUS, 3, {**STATUS.data, "state": "closed"})
+    assert fold(asked, over).open_question is None

@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
+from schemas.vocabulary import CauseKind, Finding
 from services.console.projection import Fact, Kind
-from services.console.story import Labels, alerts, bars, instant, line, speak
+from services.console.story import (
+    Labels,
+    alerts,
+    bars,
+    finding,
+    instant,
+    line,
+    speak,
+    steps,
+)
+from services.console.story import kind as words_for
 
 LABELS = Labels(
     departments={"packing": "Packing", "logistics": "Logistics"},
@@ -139,6 +150,49 @@ def test_bars_share_one_scale_with_zero_in_the_middle() -> None:
     assert drawn[0].activity == "Packing the parcel"
     assert drawn[2].words == "its system has said nothing"
     assert bars(None, LABELS) == []
+
+
+def test_the_way_to_the_promise_is_drawn_in_its_own_time() -> None:
+    """From the first beginning to the last end; beyond its plan begins where the plan ended; a moment can be seen."""
+
+    def bar(activity: str, begin: int, end: int, allowed: int | None, **more: Any) -> Any:
+        def at(hour: int | None) -> str | None:
+            return None if hour is None else f"2026-03-01T{hour:02}:00:00Z"
+
+        return {
+            "activity": activity,
+            "department": "packing",
+            "begin": at(begin),
+            "end": at(end),
+            "allowed_until": at(allowed),
+            "charged_hours": 0.0,
+            "unknown_hours": 0.0,
+            "unfinished": False,
+            **more,
+        }
+
+    timeline = [
+        bar("pick", 0, 10, 5, charged_hours=5.0),
+        bar("pack", 10, 10, None, department=None, charged_hours=2.0),
+        bar("ship", 10, 20, 22, unfinished=True),
+    ]
+    drawn = steps({"timeline": timeline}, LABELS)
+    assert [(step.start, step.planned, step.beyond) for step in drawn] == [
+        (0.0, 25.0, 25.0),
+        (50.0, 0.0, 0.8),
+        (50.0, 50.0, 0.0),
+    ]
+    assert (drawn[0].department, drawn[0].charged, drawn[2].unfinished) == ("Packing", 5.0, True)
+    # What several departments share is nobody's.
+    assert (drawn[1].charged, drawn[1].unknown) == (0.0, 2.0)
+    assert steps(None, LABELS) == steps({}, LABELS) == []
+
+
+def test_words_of_the_contracts_are_said_without_blame() -> None:
+    """Every kind of cause and every finding has words of its own, and none that scolds."""
+    said = [words_for(one.value) for one in CauseKind] + [finding(one.value) for one in Finding]
+    assert not {"fault", "wrong", "blame", "guilt"} & set(" ".join(said).split())
+    assert words_for("skipped") == "skipped"
 
 
 def test_an_alert_is_shown_by_its_last_attempt() -> None:
