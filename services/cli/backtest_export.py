@@ -26,9 +26,13 @@ from services.chassis.partitioner import partition_for
 from services.chassis.records import Received
 from services.chassis.settings import KafkaSettings
 from services.cli.backtest_files import line
+from services.cli.causes_running import counts_before
+from services.cli.company import folder_of, load_company
 from services.cli.connection import running_here
 from services.cli.logs import to_stderr
 from services.cli.verdicts import read_verdicts
+from services.router.rules import rules_from
+from services.router.tracing.losses import Losses
 from services.simulator.proof.generate import generate
 from services.simulator.proof.model import ProofCase
 
@@ -78,13 +82,18 @@ def generated(
 
     Without those for which the company would have declared its sources otherwise than its registry does.
     """
-    cases = generate(company, orders=orders, seed=seed, missing=missing, late=late)
-    count = _write(output, (generated_row(case) for case in cases if not case.attested))
+    cases = [
+        case
+        for case in generate(company, orders=orders, seed=seed, missing=missing, late=late)
+        if not case.attested
+    ]
+    lost = counts_before(cases, rules_from(load_company(folder_of(company))))
+    count = _write(output, (generated_row(case, lost[case.key]) for case in cases))
     print(f"{output}: {count:,} complaints")
 
 
-def generated_row(case: ProofCase) -> dict[str, Any]:
-    """A generated case as a line of the file."""
+def generated_row(case: ProofCase, lost: Losses | None = None) -> dict[str, Any]:
+    """A generated case as a line of the file, with what others show of lost events."""
     cause = (
         "nobody"
         if not case.truth.shares
@@ -112,6 +121,7 @@ def generated_row(case: ProofCase) -> dict[str, Any]:
             if one.known_at <= case.asked_at
         ],
         "watermarks": {source: microseconds(at) for source, at in sorted(case.heard.items())},
+        **({"losses": dict(sorted(lost.items()))} if lost else {}),
     }
     if case.case_id is not None:
         row["verdict"] = {"kind": VerdictKind.RULED.value, "cause": cause}

@@ -88,6 +88,7 @@ def sample(row: dict[str, Any]) -> Sample:
             row.get("case_id") or "",
             tuple(_event(one) for one in row.get("events", ())),
             {source: micros(at) for source, at in row.get("watermarks", {}).items()},
+            {source: (int(n), int(lost)) for source, (n, lost) in row.get("losses", {}).items()},
         ),
         cause=None if verdict is None else verdict.get("cause"),
     )

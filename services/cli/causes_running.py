@@ -15,6 +15,7 @@ from typing import Final
 from schemas.vocabulary import CauseKind, Outcome, Transition
 from services.chassis.clock import microseconds
 from services.cli.causes_scoring import Answer, Judged
+from services.router.tracing import losses
 from services.router.tracing.company import Rules
 from services.router.tracing.model import (
     HOUR,
@@ -45,8 +46,13 @@ class Told:
     as_of: int
 
 
-def told(case: ProofCase, rules: Rules, *, by: datetime | None = None) -> Told:
-    """What the core may see of a case when it is asked (or later, `by` then)."""
+def told(
+    case: ProofCase, rules: Rules, *, by: datetime | None = None, lost: losses.Losses | None = None
+) -> Told:
+    """What the core may see of a case when it is asked (or later, `by` then).
+
+    `lost` is what other cases show of the sources (`counts_before`).
+    """
     asked = by or case.asked_at
     watermarks = {
         source: microseconds(asked if by is not None else at) for source, at in case.heard.items()
@@ -58,9 +64,22 @@ def told(case: ProofCase, rules: Rules, *, by: datetime | None = None) -> Told:
             case.case_id or "",
             tuple(event(one) for one in case.told if one.known_at <= asked),
             watermarks,
+            lost or {},
         ),
         microseconds(asked),
     )
+
+
+def counts_before(cases: Iterable[ProofCase], rules: Rules) -> dict[str, losses.Losses]:
+    """By case, what those of the same company that were asked about before it show of lost events, as the router counts."""
+    found: dict[str, losses.Losses] = {}
+    counts: losses.Losses = {}
+    for case in sorted(cases, key=lambda each: (each.asked_at, each.key)):
+        found[case.key] = counts
+        events = [event(one) for one in case.told if one.known_at <= case.asked_at]
+        here = losses.counted(events, declared(rules, case.attested), microseconds(case.asked_at))
+        counts = losses.added(counts, here)
+    return found
 
 
 def event(one: Observed) -> ProcessEvent:
@@ -92,24 +111,24 @@ def declared(rules: Rules, attested: Mapping[str, float | None]) -> Rules:
     return replace(rules, sources=sources)
 
 
-def decide(case: ProofCase, rules: Rules) -> Decision:
+def decide(case: ProofCase, rules: Rules, lost: losses.Losses | None = None) -> Decision:
     """The core's first decision."""
     mine = declared(rules, case.attested)
-    seen = told(case, mine)
+    seen = told(case, mine, lost=lost)
     return trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
 
 
-def settled(case: ProofCase, rules: Rules) -> Decision:
+def settled(case: ProofCase, rules: Rules, lost: losses.Losses | None = None) -> Decision:
     """The core's decision once everything has arrived that ever will."""
     mine = declared(rules, case.attested)
-    seen = told(case, mine, by=case.settled_at)
+    seen = told(case, mine, by=case.settled_at, lost=lost)
     return trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
 
 
-def answered(case: ProofCase, rules: Rules) -> Decision:
+def answered(case: ProofCase, rules: Rules, lost: losses.Losses | None = None) -> Decision:
     """The core's decision once its questions (at most two) are answered truthfully, some hours later."""
     mine = declared(rules, case.attested)
-    seen = told(case, mine)
+    seen = told(case, mine, lost=lost)
     decision = trace(seen.complaint, seen.case, mine, seen.as_of, words=False)
     for _ in range(2):
         if decision.outcome is not Outcome.ASKED or decision.question is None:

@@ -153,14 +153,17 @@ def _judge(
     last: list[Judged] = []
     missed: list[dict[str, Any]] = []
     for name, mine in rules.items():
-        for case in generate(name, orders=orders, seed=seed, missing=missing, late=late):
-            decision = running.decide(case, mine)
+        cases = list(generate(name, orders=orders, seed=seed, missing=missing, late=late))
+        counts = running.counts_before(cases, mine)
+        for case in cases:
+            lost = counts[case.key]
+            decision = running.decide(case, mine, lost)
             one = running.judged(case, running.answer(decision))
             core.append(one)
             advance()
-            settled = running.answer(running.settled(case, mine)) if late else one.answer
+            settled = running.answer(running.settled(case, mine, lost)) if late else one.answer
             later.append(running.judged(case, settled))
-            told = running.answered(case, mine) if decision.question is not None else decision
+            told = running.answered(case, mine, lost) if decision.question is not None else decision
             answered.append(running.judged(case, running.answer(told)))
             text.append(running.judged(case, texts[name](case)))
             advance()

@@ -3,12 +3,13 @@
 It also tells the customer stage whose case it is, and says how well a case fits a complaint that does not name its own.
 
 Rows (rows.py): one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), one per customer
-whom its events name (`o:`), the sources' watermarks of this partition (`w`).  An event of a case that nobody complained about
-costs two look-ups and one row.
+whom its events name (`o:`), the sources' watermarks of this partition (`w`), and what these lost (`l`).  An event of a case that
+nobody complained about costs two look-ups and one row.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -28,7 +29,7 @@ from services.router.lifecycle.machine import UNANSWERED
 from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage, recorded_time, settled
 from services.router.stages.retention import FORGET
-from services.router.tracing import model, plausible, tracer
+from services.router.tracing import losses, model, plausible, tracer
 from services.router.tracing.company import Rules
 
 WEIGH: Final = "weighed"
@@ -165,7 +166,28 @@ class EvidenceStage(Stage):
         at = max(microseconds(envelope.time), rows.asked_at(before))
         partition.store.put(group, b"", rows.asked(at, full=rows.is_full(before)))
         case = self._case(partition, request.case_id)
+        first = partition.store.get(group, request.complaint_id.encode()) is None
         self._answer(partition, request, case, envelope, envelope.time)
+        if first:
+            self._count(partition, case, _as_of(request, case))
+
+    def _count(self, partition: Partition, case: model.Case, as_of: int) -> None:
+        """Remember what a case that is asked about shows of the events that its sources lost; once each complaint."""
+        rules = self._companies.active(partition).rules
+        here = losses.counted(case.events, rules, as_of)
+        if here:
+            total = losses.added(self._losses(partition), here)
+            partition.store.put(rows.LOSSES, b"", json.dumps(total, sort_keys=True).encode())
+            partition.memory["losses"] = total
+
+    def _losses(self, partition: Partition) -> dict[str, tuple[int, int]]:
+        counts: dict[str, tuple[int, int]] | None = partition.memory.get("losses")
+        if counts is None:
+            stored = partition.store.get(rows.LOSSES, b"")
+            known = {} if stored is None else json.loads(stored)
+            counts = {source: (happened, lost) for source, (happened, lost) in known.items()}
+            partition.memory["losses"] = counts
+        return counts
 
     def _weigh(
         self, partition: Partition, request: TraceRequestedV1, envelope: Envelope[TraceRequestedV1]
@@ -229,7 +251,9 @@ class EvidenceStage(Stage):
             at = rows.asked_at(partition.store.get(group))
             partition.store.put(group, b"", rows.asked(at, full=True))
         events = tuple(mapping.event_from_row(row) for _item, row in found)
-        return model.Case(case_id, events, dict(self._watermarks(partition)))
+        return model.Case(
+            case_id, events, dict(self._watermarks(partition)), self._losses(partition)
+        )
 
     def _trace(
         self,

@@ -16,6 +16,8 @@ TRACES: Final = b"t:"
 """And the case: one row per complaint about it; the row without an item says that there is one (`asked`)."""
 WATERMARKS: Final = b"w"
 """One row per source: up to when this partition has heard of it."""
+LOSSES: Final = b"l"
+"""One row: by source, what must have happened in the cases asked about in this partition, and how much of it was never told."""
 NAMED: Final = b"o:"
 """And the case: one row per customer that an event of it named, with when that was last announced; µs."""
 CUSTOMERS: Final = b"u:"
@@ -40,7 +42,7 @@ DIGITS: Final = 20
 
 _KEYED: Final = (EVENTS, TRACES, NAMED, CUSTOMERS, SEARCHES, LIVES, EARLY)
 _INDEXES: Final = {DUE: DIGITS, UNTIL: 2 * DIGITS}
-OF_PARTITION: Final = frozenset({WATERMARKS, SWEEP, REGISTRY})
+OF_PARTITION: Final = frozenset({WATERMARKS, LOSSES, SWEEP, REGISTRY})
 """Rows of the partition itself, whatever keys lie in it."""
 
 

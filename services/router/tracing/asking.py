@@ -34,6 +34,8 @@ class Fact(NamedTuple):
 
     question: Question
     answers: tuple[ProcessEvent | None, ...]
+    weights: tuple[float, ...] = ()
+    """How likely each answer is; empty for all alike."""
 
 
 class Asked(NamedTuple):
@@ -65,7 +67,7 @@ def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) 
             costs.append(_follows(then, rules))
         if decides:
             question = fact.question
-            cost = asking(costs, rules.policy.costs)
+            cost = asking(costs, rules.policy.costs, fact.weights)
             found.append((cost, question.activity, question.department, question))
     if not found:
         return None
@@ -76,8 +78,9 @@ def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) 
 def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> float | None:
     """Return the expected cost of what follows once the silent sources have spoken; None if nothing waits for them.
 
-    They say what they may be asked for: done by plan, or not yet. So waiting and asking for the same
-    fact differ by what a question and a day cost, however confidence is calibrated.
+    They say what they may be asked for: done by plan, or not yet, each as likely as `_done` says. So
+    waiting and asking for the same fact differ by what a question and a day cost, however confidence is
+    calibrated.
     """
     lateness = leading(now.found)
     open_ = lateness.path[-1] if lateness is not None and lateness.path else None
@@ -88,7 +91,7 @@ def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
     silent = look(
         complaint, replace(case, watermarks={**case.watermarks, source: as_of}), rules, as_of
     )
-    costs = [_follows(silent, rules)]
+    costs = _follows(silent, rules)
     times = _times(open_, key, now, rules)
     if times:
         done = ProcessEvent(f"?{key}", key, Transition.COMPLETE, times[0], times[0], source=source)
@@ -97,8 +100,15 @@ def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
             events=(*case.events, done),
             watermarks={**case.watermarks, source: as_of},
         )
-        costs.append(_follows(look(complaint, told, rules, as_of), rules))
-    return sum(costs) / len(costs)
+        done_costs = _follows(look(complaint, told, rules, as_of), rules)
+        return done_costs * _done(open_) + costs * (1 - _done(open_))
+    return costs
+
+
+def _done(open_: OwnDelay) -> float:
+    """Return how likely an open step was done and nobody told: half of what is dark, all that is doubted."""
+    dark = open_.unknown - open_.doubted
+    return (open_.doubted + dark / 2) / max(1, open_.charged + open_.unknown)
 
 
 def _follows(then: Look, rules: Rules) -> float:
@@ -171,9 +181,11 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
             answers: list[ProcessEvent | None] = [
                 _answer(key, Transition.COMPLETE, at, as_of, department) for at in times
             ]
+            weights: tuple[float, ...] = ()
             if open_:
+                weights = (_done(stretch), 1 - _done(stretch))
                 answers = [answers[0], _answer(key, Transition.START, as_of, as_of, department)]
-            yield Fact(Question(key, department, "finished"), tuple(answers))
+            yield Fact(Question(key, department, "finished"), tuple(answers), weights)
 
 
 def _times(stretch: OwnDelay, key: str, now: Look, rules: Rules) -> tuple[int, ...]:

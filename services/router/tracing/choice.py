@@ -97,9 +97,14 @@ def triaging(confidence: int, costs: Costs) -> float:
     return costs.triage + (1 - confidence / PARTS) * costs.missed
 
 
-def asking(answers: Iterable[float], costs: Costs) -> float:
-    """Return the expected cost of a question: the asking, and the mean of what follows each answer."""
+def asking(answers: Iterable[float], costs: Costs, weights: tuple[float, ...] = ()) -> float:
+    """Return the expected cost of a question: the asking, and the mean of what follows each answer.
+
+    ``weights`` say how likely each answer is (adding up to 1); without them all are alike.
+    """
     follow = list(answers)
+    if weights:
+        return costs.ask + sum(w * each for w, each in zip(weights, follow, strict=True))
     return costs.ask + sum(follow) / len(follow)
 
 

@@ -40,7 +40,8 @@ class OwnDelay(NamedTuple):
 
     ``members`` are several activities when no event separates them. ``own`` is signed and None
     where nothing says what was allowed; ``charged`` is what may be held against the owner;
-    ``unknown`` is time that may or may not be this owner's.
+    ``unknown`` is time that may or may not be this owner's; ``doubted`` is what of it is so only because
+    an event may have been lost.
     """
 
     members: tuple[str, ...]
@@ -53,6 +54,7 @@ class OwnDelay(NamedTuple):
     allowed_until: int | None
     event: str | None
     unfinished: bool
+    doubted: int = 0
 
 
 class _Stretch(NamedTuple):
@@ -137,24 +139,42 @@ class Clock:
             step = self.timeline.steps.get(group[-1])
             members = (*held, *group)
             if begin is None:
-                # The origin starts the clock, or the first that is recorded: nobody is charged for before.
+                # The origin starts the clock, or the first event of the case: nobody is charged for before.
                 begin = self.way.finish(group[-1])
                 if begin is not None:
-                    continue
-                if self.timeline.first is None:
+                    first = self.way.first() if len(group) > 1 else None
+                    if first is None or first.at >= begin:
+                        continue
+                    # The origin is not recorded, but something else is from before its follower was done.
+                    members, begin = tuple(group[1:]), first.at
+                elif self.timeline.first is None:
                     return []
-                begin = self.timeline.first.at
+                else:
+                    begin = self.timeline.first.at
             unfinished = step is None or step.finish is None
             end = self._end(group[-1], step, begin)
             due, granted = step.due if step is not None else None, self._granted(members, begin)
             if granted is not None and group[-1] == self.way.promise.activity:
                 due = None  # what the customer was told is not what its owner was allowed
-            if due is None and granted is None and not unfinished and position < len(groups) - 1:
+            unmeasured = due is None and granted is None and not unfinished
+            if (
+                unmeasured
+                and position < len(groups) - 1
+                and not self._measures(groups[position + 1], end)
+            ):
                 held = list(members)
                 continue
             drafts.append(_Stretch(members, begin, end, due, granted, step, unfinished))
             held, begin = [], end
         return drafts
+
+    def _measures(self, group: list[str], begin: int) -> bool:
+        """Say whether a group has an allowance of its own, so that what lies before it need not be known."""
+        step = self.timeline.steps.get(group[-1])
+        dated = step is not None and step.due is not None
+        if dated and group[-1] != self.way.promise.activity:
+            return False
+        return self._granted(tuple(group), begin) is not None
 
     def _by_plan(self, drafts: Sequence[_Stretch]) -> list[int | None]:
         """Return each stretch's own delay against its allowance, in elapsed time.

@@ -35,6 +35,10 @@ SUREST: Final = 0.99
 """No likelihood counts for more: the odds stay finite."""
 TILT: Final = 3.0
 """A prior makes what is inferred (a denied completion) weigh at most three times as much, or a third."""
+OWN_DELAY: Final = 0.2
+"""An activity is late by itself this often where a fault that would explain its delay is on record too."""
+BY_CHANCE: Final = 0.35
+"""How much a reading of the words still counts that nothing supports, where the case supports another."""
 RECORDED_TILT: Final = 1.25
 """What is on record happened, however rare it is: there a prior changes little."""
 
@@ -112,8 +116,8 @@ def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
     asks_time = not (faults and rule.presumes) and not denial_first
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
-        if faults:
-            timed, faults = _explained(timed, faults, lateness, rules)
+        if timeline.faults:
+            timed, faults = _explained(timed, faults, lateness, timeline, rules)
     if denied and not timed:
         evidence.extend(
             Evidence(
@@ -292,18 +296,23 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
 
 
 def _explained(
-    timed: list[Weight], faults: list[Weight], lateness: Lateness, rules: Rules
+    timed: list[Weight],
+    faults: list[Weight],
+    lateness: Lateness,
+    timeline: Timeline,
+    rules: Rules,
 ) -> tuple[list[Weight], list[Weight]]:
     """Let a fault of an activity explain that activity's delay, as far as it is likely to.
 
     An incomplete address is why the courier took long: the delay then weighs for whoever the fault
-    belongs to. Of several attempts the first that did not succeed counts, and only for the time after
-    it: whoever came too late for the first is late by their own doing. A fault is counted once: beside
-    the delay only when it is another activity's.
+    belongs to, whatever words the customer found for the waiting. Of several attempts the first that did
+    not succeed counts, and only for the time after it: whoever came too late for the first is late by
+    their own doing. A fault is counted once: beside the delay only when it is another activity's.
     """
     left: list[Weight] = []
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
+        why = why or _delaying(delay.activity, lateness, timeline, rules)
         if not why or delay.kind is CauseKind.PROMISE or delay.activity is None:
             left.append(delay)
             continue
@@ -317,11 +326,52 @@ def _explained(
             events = tuple(sorted({*delay.events, *(e for w in why for e in w.events)}))
             left.append(delay._replace(events=events))
             continue
-        moved = delay.weight * (1 - own) * fault.weight
+        moved = delay.weight * (1 - own) * attributable(fault.weight)
         left.append(fault._replace(weight=moved))
         left.append(delay._replace(weight=delay.weight - moved))
     late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
     return left, [fault for fault in faults if fault.activity not in late]
+
+
+def attributable(likelihood: float) -> float:
+    """Return how likely a delay comes from a fault on record that brings it about with this likelihood.
+
+    The other explanation is that the activity was late by itself (`OWN_DELAY`) and the fault did nothing.
+    """
+    return likelihood / (likelihood + (1 - likelihood) * OWN_DELAY) if likelihood > 0 else 0.0
+
+
+def _delaying(
+    activity: str | None, lateness: Lateness, timeline: Timeline, rules: Rules
+) -> list[Weight]:
+    """Return the faults of an activity that make its promise late, as likely as they do for a word about waiting."""
+    found: list[Weight] = []
+    for fault, event in timeline.faults:
+        if fault.activity != activity:
+            continue
+        likelihood = max(
+            (
+                value
+                for key, value in fault.explains.items()
+                if (rule := rules.symptoms.get(key)) is not None
+                and rule.denies
+                and lateness.promise.id in rule.promises
+            ),
+            default=0.0,
+        )
+        if likelihood > 0:
+            kind = kind_of(rules, fault.department, CauseKind.FAULT)
+            found.append(
+                Weight(
+                    fault.department,
+                    kind,
+                    activity,
+                    likelihood,
+                    events=(event.event_id,),
+                    at=event.at,
+                )
+            )
+    return found
 
 
 def _before(lateness: Lateness, activity: str, first: int) -> float:
@@ -348,7 +398,7 @@ def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
     supported = math.fsum(s.score.probability for s in found if s.weights or s.unknown)
     without = math.fsum(s.score.probability for s in found if not (s.weights or s.unknown))
     unknown = [s.score.probability * s.unknown for s in found if s.weights or s.unknown]
-    unknown.append(max(0.0, without - supported) if supported else 1.0)
+    unknown.append(max(0.0, BY_CHANCE * without - supported) if supported else 1.0)
     for support in found:
         for weight in support.weights:
             key = (weight.department or "", weight.kind.value, weight.activity or "")

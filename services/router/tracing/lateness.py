@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from schemas.vocabulary import Finding
+from schemas.vocabulary import Finding, Transition
+from services.router.tracing import losses
 from services.router.tracing.company import PromiseRule, Rules, chosen
 from services.router.tracing.delays import Clock, OwnDelay, allowance_of, later
-from services.router.tracing.model import HOUR, Case, Evidence, Missing
+from services.router.tracing.model import HOUR, PARTS, Case, Evidence, Missing
 from services.router.tracing.path import Way
 from services.router.tracing.timeline import Timeline
 
@@ -79,6 +80,9 @@ def measure(
     ``denied`` says that the customer's words attest that the promised activity has not happened;
     without them its source must have spoken for the promise to count as missed.
     """
+    if timeline.steps.keys().isdisjoint(promise.chain):
+        # Another process's promise: nothing of it is on record, and nothing need be looked for.
+        return _unheard_of(promise, rules)
     way = Way(promise, timeline, rules)
     clock = Clock(way, case, as_of)
     finished_at = way.finish(promise.activity)
@@ -89,6 +93,8 @@ def measure(
         path = clock.stretches(way.groups(promise.activity))
     elif not cancelled:
         open_activity, path = _frontier(way, clock)
+        if path and path[-1].unfinished and path[-1].charged > 0:
+            path = (*path[:-1], _doubted(way, path[-1], case, as_of))
     due, due_event = _promised(way)
     late: int | None = None
     if due is not None and not cancelled:
@@ -104,7 +110,7 @@ def measure(
     silent = {
         rules.activities[stretch.members[-1]].source
         for stretch in path
-        if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
+        if stretch.unfinished and stretch.end < as_of and stretch.unknown > stretch.doubted
     }
     # The beginning is not recorded: what was lost before the first event cannot be told from a short promise.
     unheard = (
@@ -112,6 +118,8 @@ def measure(
         and late is not None
         and late > 0
         and way.finish(promise.chain[0]) is None
+        and (first := way.first()) is not None
+        and first.transition is Transition.COMPLETE
     )
     if late is not None and late > 0 and finished_at is None and not foreseen:
         # Nobody has spoken for the promised activity since it was due: it may have been done.
@@ -136,6 +144,30 @@ def measure(
     )
 
 
+def _unheard_of(promise: PromiseRule, rules: Rules) -> Lateness:
+    """Return what is known of a promise of which no event speaks: that it is not known when it was given."""
+    return Lateness(
+        promise=promise,
+        due=None,
+        due_event=None,
+        late=None,
+        path=(),
+        open=None,
+        finished_at=None,
+        speaks_at=None,
+        missing=(_undated(promise, rules),),
+        evidence=(),
+        cancelled=False,
+        foreseen=False,
+    )
+
+
+def _undated(promise: PromiseRule, rules: Rules) -> Missing:
+    """Name the fact that would tell when a promise runs out."""
+    rule = rules.activities[promise.start or promise.activity]
+    return Missing(rule.id, promise.publisher or rule.owner, rule.source, Finding.MISSING)
+
+
 def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]:
     """Return the activity where the case stands, with the delays up to there.
 
@@ -150,6 +182,30 @@ def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]
         return None, ()
     _, _, key, path = min(choices, key=lambda choice: choice[:3])
     return key, path
+
+
+def _doubted(way: Way, last: OwnDelay, case: Case, as_of: int) -> OwnDelay:
+    """Take from what is charged for an open step what may be another's, had its completion been lost."""
+    rules, key = way.rules, last.members[-1]
+    steps, chain = [key], way.promise.chain
+    for after in chain[chain.index(key) + 1 :]:
+        if steps[-1] in way.before(after):
+            steps.append(after)
+    if len(steps) == 1 or not rules.sources[rules.activities[key].source].assumed:
+        # What the customer denies to have, or a source that is known to be behind.
+        return last
+    if any(e.activity == key and "answered_by" in e.attributes for e in way.timeline.events):
+        # Somebody was asked, and says that it is not done.
+        return last
+    known = losses.added(case.losses, losses.counted(case.events, rules, as_of))
+    rate = losses.rates([rules.activities[step].source for step in steps], known)
+    parts = losses.still([rules.activities[step].owner for step in steps], rate)
+    if PARTS - parts < losses.LEAST:
+        return last
+    doubted = last.charged - last.charged * parts // PARTS
+    return last._replace(
+        charged=last.charged - doubted, unknown=last.unknown + doubted, doubted=doubted
+    )
 
 
 def _expected(way: Way, last: OwnDelay) -> int | None:
@@ -219,15 +275,15 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
                 if allowance_of(rule, way.timeline) is None:
                     found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
             elif key == stretch.members[-1] and stretch.unfinished and stretch.unknown > 0:
-                found.append(Missing(key, rule.owner, rule.source, Finding.SILENT))
+                silent = stretch.unknown > stretch.doubted
+                finding = Finding.SILENT if silent else Finding.MISSING
+                found.append(Missing(key, rule.owner, rule.source, finding))
     origin = way.promise.chain[0]
     if path and way.finish(origin) is None and path[0].members[0] != origin:
         rule = way.rules.activities[origin]
         found.insert(0, Missing(origin, rule.owner, rule.source, Finding.MISSING))
     if due is None:
-        key = way.promise.start or way.promise.activity
-        rule = way.rules.activities[key]
-        fact = Missing(key, way.promise.publisher or rule.owner, rule.source, Finding.MISSING)
+        fact = _undated(way.promise, way.rules)
         if fact not in found:
             found.append(fact)
     return tuple(found)
@@ -265,7 +321,7 @@ def _finding(stretch: OwnDelay) -> Evidence:
         return Evidence(stretch.event, activity, Finding.MISSING, stretch.owner, None)
     if not stretch.unfinished:
         finding = Finding.LATE if stretch.charged > 0 else Finding.ON_TIME
-    elif stretch.unknown > 0:
+    elif stretch.unknown > stretch.doubted:
         finding = Finding.SILENT
     else:
         finding = Finding.OVERDUE if stretch.charged > 0 else Finding.PENDING

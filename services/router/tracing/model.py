@@ -80,12 +80,14 @@ class Case:
     """Everything seen of one process case, in any order.
 
     ``watermarks`` gives, by source, the event time up to which that source is known to have spoken
-    (about any case). They matter only for sources whose silence means nothing.
+    (about any case). They matter only for sources whose silence means nothing. ``losses`` counts, by source,
+    what its other recent cases show of events that it lost (`losses`); empty where nobody counted.
     """
 
     case_id: str
     events: tuple[ProcessEvent, ...] = ()
     watermarks: Mapping[str, int] = field(default_factory=dict)
+    losses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

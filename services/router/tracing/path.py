@@ -10,6 +10,7 @@ It is never an own stretch of the way then: it joins the next one, since nothing
 from __future__ import annotations
 
 from services.router.tracing.company import PromiseRule, Rules
+from services.router.tracing.model import ProcessEvent
 from services.router.tracing.timeline import Timeline
 
 
@@ -31,13 +32,28 @@ class Way:
         return None if step is None else step.finish
 
     def earliest(self) -> int | None:
-        """Return when the first thing on the way is known to have been done, that has something before it."""
-        known = [
-            at
-            for key in self.promise.chain
-            if self.rules.activities[key].after and (at := self.finish(key)) is not None
-        ]
+        """Return when the first thing that must follow the promise's start is known to have happened.
+
+        None where nothing shows that it began: what need not be in every case, and is not on record, has
+        not happened. Any event of a case comes after the origin, also one that only sets a date.
+        """
+        chain, start = self.promise.chain, self.promise.start
+        follows = {start}
+        known: list[int] = []
+        for key in chain:
+            if follows.isdisjoint(self.rules.activities[key].after):
+                continue
+            follows.add(key)
+            if (at := self.finish(key)) is not None:
+                known.append(at)
+        if start == chain[0] and (first := self.first()) is not None:
+            known.append(first.at)
         return min(known, default=None)
+
+    def first(self) -> ProcessEvent | None:
+        """Return the first event of any activity on the way."""
+        chain = self.promise.chain
+        return next((event for event in self.timeline.events if event.activity in chain), None)
 
     def before(self, activity: str) -> list[str]:
         """Return what precedes an activity in this case: what was passed over is looked through."""
@@ -59,8 +75,11 @@ class Way:
         """Return the critical path up to ``end``, as groups of activities that no event separates."""
         groups: list[list[str]] = []
         group = [end]
+        start = self.promise.start
         while True:
-            before = self.before(group[0])
+            # What came before the promise was given is not part of the way to it.
+            begun = group[0] == start and self.finish(start) is not None
+            before = [] if begun else self.before(group[0])
             known = [(at, key) for key in before if (at := self.finish(key)) is not None]
             if known:
                 groups.insert(0, group)

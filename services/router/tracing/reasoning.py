@@ -189,8 +189,18 @@ def _unfinished(causes: tuple[Cause, ...], lateness: Lateness | None) -> bool:
 
 
 def _last_part(looks: list[Lateness]) -> Lateness:
-    """Return the part that decides: the latest against the promise; ties to the first by id."""
-    return max(looks, key=lambda look: -(2**62) if look.late is None else look.late)
+    """Return the part that decides: the latest against the promise.
+
+    Of parts that are as late, the one whose delay is on record and not only inferred from nothing having been
+    heard of it; ties to the first by id.
+    """
+    return max(
+        looks,
+        key=lambda look: (
+            -(2**62) if look.late is None else look.late,
+            sum(stretch.charged for stretch in look.path if not stretch.unfinished),
+        ),
+    )
 
 
 def _scores(complaint: Complaint, rules: Rules) -> tuple[SymptomScore, ...]:

@@ -94,7 +94,7 @@ def _case(firm: Firm, case: Lived, seed: int, *, missing: float, late: float) ->
         complained_at=telling.at(written),
         asked_at=telling.at(asked),
         told=spoken if plan.referred else (),
-        heard=telling.heard(firm, case, asked),
+        heard=telling.heard(firm, case, written, asked),
         attested=_attested(plan),
         settled_at=telling.at(asked) + timedelta(days=SETTLED_DAYS),
         truth=Truth(_shares(case, plan, written), plan.expect),

@@ -238,7 +238,7 @@ def disputed_handover(draw: random.Random) -> Plan:
         "card",
         "CARD_LATE",
         extra={"card_delivered": 400.0},
-        receiver_says=("card_dispatched", "courier-api", 330.0),
+        receiver_says=("card_dispatched", "courier-api", 190.0),
         shares={draw.choice(("card-operations", "courier")): 1.0},
         expect=Expect.ASK,
     )

@@ -276,7 +276,7 @@ def disputed_handover(draw: random.Random) -> Plan:
         "order",
         "LATE",
         extra={"delivered": 150.0},
-        receiver_says=("handed_over", "courier-api", 140.0),
+        receiver_says=("handed_over", "courier-api", 100.0),
         shares={owner: 1.0},
         expect=Expect.ASK,
     )

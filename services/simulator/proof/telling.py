@@ -61,7 +61,11 @@ def _events(firm: Firm, case: Lived, case_id: str, complained: float) -> Iterato
             known = max(known, complained + draw.uniform(*BELATED_HOURS))
         if plan.nightly == source or source in firm.nightly:
             known = _next_export(firm, one.at)
-        if plan.outage is not None and plan.outage[0] == source and one.at >= stops_at(case):
+        if (
+            plan.outage is not None
+            and plan.outage[0] == source
+            and one.at >= stops_at(case, complained)
+        ):
             known = max(known, complained + draw.uniform(8, 30))
         if one.objects.get("by") == "hand":
             known = complained + draw.uniform(0.5, 3)
@@ -106,12 +110,15 @@ def _everything(case: Lived, complained: float) -> Iterator[Happened]:
             )
 
 
-def stops_at(case: Lived) -> float:
-    """When the outage begins: in the middle of the activity that it is tied to."""
+def stops_at(case: Lived, complained: float) -> float:
+    """When the outage begins: in the middle of the activity that it is tied to, and before the customer writes."""
     assert case.plan.outage is not None
     activity = case.plan.outage[1]
     begun = case.begun.get(activity, 0.0)
-    return begun + (case.finished.get(activity, begun + 24.0) - begun) * 0.3
+    end = case.finished.get(activity, begun + 24.0)
+    if begun < complained:
+        end = min(end, complained)
+    return begun + (end - begun) * 0.3
 
 
 def _next_export(firm: Firm, hours: float) -> float:
@@ -122,7 +129,7 @@ def _next_export(firm: Firm, hours: float) -> float:
     return (export - START).total_seconds() / 3600 + 0.1
 
 
-def heard(firm: Firm, case: Lived, asked: float) -> dict[str, datetime]:
+def heard(firm: Firm, case: Lived, complained: float, asked: float) -> dict[str, datetime]:
     """Source -> up to when it had spoken about any case; a busy company's sources speak every few minutes."""
     found: dict[str, datetime] = {}
     for line in firm.lines:
@@ -135,7 +142,7 @@ def heard(firm: Firm, case: Lived, asked: float) -> dict[str, datetime]:
         last = _next_export(firm, asked) - 24.1
         found[source] = at(last - 0.1)
     if plan.outage is not None:
-        found[plan.outage[0]] = at(min(stops_at(case), asked))
+        found[plan.outage[0]] = at(min(stops_at(case, complained), asked))
     for source, hours in plan.shifted.items():
         # Akar never takes a source to have spoken about the future.
         found[source] = min(found[source] + timedelta(hours=hours), at(asked))

@@ -116,6 +116,27 @@ def test_faults_on_record_are_the_registry_s() -> None:
                     assert case.truth.shares.get(faults[event.activity, str(name)]), case.kind
 
 
+def test_what_a_kind_is_about_is_known_when_the_core_is_asked() -> None:
+    """A disputed hand-over has both words, and a source that is to be waited for is silent by then."""
+    seen = set()
+    for company in ("shop", "bank"):
+        for case in generate(company, orders=len(COMPANIES[company][1]) * 6, seed=1_000):
+            if case.kind == "disputed_handover":
+                words = [
+                    one
+                    for one in case.told
+                    if one.activity in {"handed_over", "card_dispatched"}
+                    and one.known_at <= case.asked_at
+                ]
+                assert len({one.source for one in words}) == 2, case.key
+                seen.add((company, case.kind))
+            if case.kind in {"outage_of_the_switch", "outage_of_the_courier"}:
+                (source,) = case.attested
+                assert case.heard[source] < case.asked_at, case.key
+                seen.add((company, case.kind))
+    assert len(seen) == 4
+
+
 def test_there_are_many_kinds_for_each_company() -> None:
     """At least 25 different kinds in all, and each is played."""
     kinds = {kind for _, known in COMPANIES.values() for kind in known}

@@ -93,6 +93,11 @@ def shop() -> Rules:
     return rules_from(load_example("shop"))
 
 
+@pytest.fixture(scope="session")
+def bank() -> Rules:
+    return rules_from(load_example("bank"))
+
+
 @pytest.fixture
 def order(shop: Rules) -> Order:
     return Order(shop)

@@ -209,8 +209,58 @@ def test_a_fault_of_the_activity_explains_its_delay(order: Order) -> None:
     order.usual(until="handed_over").event("delivered", 60, "fail", fault="address_incomplete")
     decision = order.complain(200)
     assert decision.causes[0].department == "customer"
-    assert decision.causes[0].parts == 9_000
+    # 0.9 / (0.9 + 0.1 · 0.2): the courier may have been slow without it.
+    assert decision.causes[0].parts == 9_783
     assert decision.causes[1].department == "courier"
+
+
+def test_a_fault_explains_a_delay_whatever_the_customer_calls_the_waiting(order: Order) -> None:
+    """Words about a wrong item before anything came are about waiting, and so is the incomplete address."""
+    order.usual(until="handed_over").event("delivered", 60, "fail", fault="address_incomplete")
+    decision = order.complain(200, "wrong_item")
+    assert decision.causes[0].department == "customer"
+
+
+def test_what_nothing_supports_gives_way_to_what_the_case_shows(order: Order) -> None:
+    """The words may mean rudeness or waiting: a parcel that is days late says which."""
+    order.usual(until="confirmed")
+    at = PLACED + 200 * HOUR
+    case = Case("o1", tuple(order.events), {})
+    for unsupported, named in ((0.6, True), (0.95, False)):
+        words = (
+            SymptomScore("app_failure", unsupported),
+            SymptomScore("late_delivery", 0.9 * (1 - unsupported)),
+        )
+        decision = trace(Complaint("c1", at, "id", words), case, order.rules, at)
+        assert (decision.outcome is Outcome.ASSIGNED) is named
+
+
+def test_a_promise_that_was_never_given_is_not_missed(bank: Rules) -> None:
+    """Money comes back within a day of a rejection: without one there is nothing to wait for."""
+    order = Order(bank).event("transfer_ordered", 0, screening="automatic")
+    order.event("transfer_screened", 0.1).event("transfer_released", 0.2)
+    order.event("transfer_credited", 0.5)
+    decision = order.complain(60, "payment_failed")
+    assert all(cause.activity != "transfer_reversed" for cause in decision.causes)
+    assert decision.outcome is Outcome.TRIAGE
+
+
+def test_the_way_to_a_promise_begins_where_it_was_given(bank: Rules) -> None:
+    """Screening took a day, and the rejected money is not back: only the second is about the second promise."""
+    order = Order(bank).event("transfer_ordered", 0, screening="automatic")
+    order.event("transfer_screened", 30).event("transfer_released", 30.2)
+    order.event("transfer_rejected", 31)
+    decision = order.complain(31 + 90, "refund_overdue")
+    assert {cause.department for cause in decision.causes} == {"payments"}
+
+
+def test_a_date_set_at_the_beginning_tells_when_it_was(order: Order) -> None:
+    """The order itself is not on record, but the date that was set with it is: payment took ten days of it."""
+    order.event("delivered", 0, "schedule", due=148)
+    order.event("payment_received", 240).event("payment_verified", 241)
+    decision = order.complain(260)
+    assert decision.causes[0].department == "customer"
+    assert decision.causes[0].hours == 216
 
 
 def test_a_due_date_told_after_the_complaint_clears_nobody(order: Order) -> None:
