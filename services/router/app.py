@@ -65,7 +65,7 @@ class Worker:
             wall_seconds=lambda: int(clock.now().timestamp()),
         )
         self.app = _faust_app(kafka, settings, group, state_dir)
-        backlog = Backlog(lambda: clock.now().timestamp())
+        backlog = Backlog(clock.monotonic)
         leading = kafka.topic(topics.PROCESS_OBSERVED.name)
         reader = Reader(
             kafka.for_librdkafka(),
