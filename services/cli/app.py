@@ -266,19 +266,32 @@ def send(
 def trace(
     *,
     complaint_id: Annotated[str, typer.Argument(help="A complaint's id, as `akar send` prints.")],
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the sentences, such as id; default en. One that the company writes in.",
+            metavar="LANGUAGE",
+        ),
+    ] = None,
     console: Console = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one complaint's whole story: causes with their shares, evidence, who was told and when.
 
-    **Example**
+    **Examples**
 
-    `akar trace 0f0e7a52-6b0c-5a0e-9d0a-7f3c5e2a41c8`
+    `akar trace 0f0e7a52-6b0c-5a0e-9d0a-7f3c5e2a41c8` · `akar trace 0f0e7a52-6b0c-5a0e-9d0a-7f3c5e2a41c8 --language id`
     """
     from services.cli.trace import run
 
-    run(complaint_id=complaint_id, console=console, data_dir=data_dir, as_json=as_json)
+    run(
+        complaint_id=complaint_id,
+        console=console,
+        data_dir=data_dir,
+        as_json=as_json,
+        language=language,
+    )
 
 
 @app.command()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.tracing import ComplaintTracedV1
+from services.console.story import finding
 
 LANGUAGES: Final = ("en", "id")
 """In which language explanations are shown, the first that there is."""
@@ -27,11 +28,11 @@ def decisions(story: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return sorted(found, key=lambda decision: int(decision["revision"]))
 
 
-def sentences(texts: Mapping[str, Any] | None) -> list[str]:
-    """The sentences of an explanation in the language that we prefer."""
-    for language in LANGUAGES:
-        if texts and texts.get(language):
-            return [str(sentence) for sentence in texts[language]]
+def sentences(texts: Mapping[str, Any] | None, language: str | None = None) -> list[str]:
+    """The sentences of an explanation in this language, else in the first of ours that there is."""
+    for wanted in LANGUAGES if language is None else (language, *LANGUAGES):
+        if texts and texts.get(wanted):
+            return [str(sentence) for sentence in texts[wanted]]
     return [str(sentence) for listed in (texts or {}).values() for sentence in listed]
 
 
@@ -55,6 +56,6 @@ def who(decision: Mapping[str, Any]) -> str:
 def unknowns(decision: Mapping[str, Any]) -> list[str]:
     """The facts that would decide, and who owes each."""
     return [
-        f"? {missing['activity']}: {missing['what']} (to be told by {missing['owner']})"
+        f"? {missing['activity']}: {finding(missing['what'])} (to be told by {missing['owner']})"
         for missing in decision.get("missing", ())
     ]

@@ -16,12 +16,20 @@ from services.chassis.errors import PermanentError
 from services.cli.connection import ConsoleClient, console_address
 from services.cli.story import decisions, sentences, unknowns
 from services.cli.trace_picture import legend, picture
+from services.console.story import action, finding, kind
 
 BAR_WIDTH: Final = 16
 
 
-def run(*, complaint_id: str, console: str | None, data_dir: Path | None, as_json: bool) -> None:
-    """Print the story.
+def run(
+    *,
+    complaint_id: str,
+    console: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+    language: str | None = None,
+) -> None:
+    """Print the story, its sentences in a language if they are written in it.
 
     Raises:
         PermanentError: The console does not know the complaint.
@@ -41,10 +49,10 @@ def run(*, complaint_id: str, console: str | None, data_dir: Path | None, as_jso
     if as_json:
         print(json.dumps(story, ensure_ascii=False))
         return
-    show(story, Console(highlight=False))
+    show(story, Console(highlight=False), language)
 
 
-def show(story: Mapping[str, Any], screen: Console) -> None:
+def show(story: Mapping[str, Any], screen: Console, language: str | None = None) -> None:
     """Events, then the newest decision."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("at (UTC)", "event", "what happened"):
@@ -57,10 +65,10 @@ def show(story: Mapping[str, Any], screen: Console) -> None:
     if not found:
         screen.print("\nNot decided yet.")
         return
-    _decision(found[-1], screen)
+    _decision(found[-1], screen, language)
 
 
-def _decision(decision: Mapping[str, Any], screen: Console) -> None:
+def _decision(decision: Mapping[str, Any], screen: Console, language: str | None) -> None:
     screen.print(
         f"\n[bold]Revision {decision['revision']}: {decision['outcome']}[/], "
         f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}{_case(decision)}"
@@ -85,28 +93,33 @@ def _decision(decision: Mapping[str, Any], screen: Console) -> None:
             f"[cyan]{bar(cause['share'])}[/]",
             f"{cause['share']:.0%}",
             cause.get("activity") or "",
-            cause["kind"],
+            kind(cause["kind"]),
         )
     screen.print(causes)
     recovery = decision.get("recovery")
     if recovery:
-        screen.print(f"Can help now: [bold]{recovery['department']}[/] ({recovery['action']})")
+        screen.print(
+            f"Can help now: [bold]{recovery['department']}[/] ({action(recovery['action'])})"
+        )
     _evidence(decision, screen)
     grounds = decision.get("grounds", ())
-    for number, sentence in enumerate(sentences(decision.get("explanation"))):
+    for number, sentence in enumerate(sentences(decision.get("explanation"), language)):
         rests_on = ", ".join(grounds[number]) if number < len(grounds) else ""
         screen.print(
             f"  - {escape(sentence)}" + (f" [dim]({escape(rests_on)})[/]" if rests_on else "")
         )
     if question := decision.get("question"):
-        text = question["text"].get("en") or next(iter(question["text"].values()), question["fact"])
-        screen.print(f"  [bold]{escape(question['department'])}[/] is asked: {escape(text)}")
+        texts = {spoken: (text,) for spoken, text in question["text"].items()}
+        text = " ".join(sentences(texts, language)) or question["fact"]
+        until = decision.get("waiting_until")
+        by = f" (by {until.replace('T', ' ')[:16]} UTC)" if until else ""
+        screen.print(f"  [bold]{escape(question['department'])}[/] is asked: {escape(text)}{by}")
     if candidates := decision.get("candidates"):
         names = ", ".join(f"{each['department']} {each['share']:.0%}" for each in candidates)
         screen.print(f"  A person may begin with: {escape(names)}")
     for unknown in unknowns(decision):
         screen.print("  " + escape(unknown))
-    words = sentences(decision.get("customer_words"))
+    words = sentences(decision.get("customer_words"), language)
     if words:
         screen.print("For the customer: " + escape(" ".join(words)))
 
@@ -127,14 +140,16 @@ def _evidence(decision: Mapping[str, Any], screen: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("evidence", "finding", "hours", "", "event"):
         table.add_column(
-            column, justify="right" if column == "hours" else "left", no_wrap=column != "event"
+            column,
+            justify="right" if column == "hours" else "left",
+            no_wrap=column not in ("event", "finding"),
         )
     for item in evidence:
         hours = item["hours"]
         colour = "red" if hours > 0 else "green"
         table.add_row(
             item["activity"],
-            item["finding"],
+            finding(item["finding"]),
             f"{hours:+.1f}" if hours else "",
             f"[{colour}]{bar(abs(hours) / longest) if hours else ''}[/]",
             item.get("event_id") or "(none)",

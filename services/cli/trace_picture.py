@@ -13,7 +13,10 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-WIDTH: Final = 44
+from services.console.story import finding as words_for
+
+WIDTH: Final = 30
+"""Columns of the longest way: with names and hours it fits into a terminal of 80."""
 SYMBOLS: Final = {
     "fault": "✗",
     "skipped": "↷",
@@ -46,9 +49,9 @@ def picture(decision: Mapping[str, Any]) -> Table | None:
     scale = max(1.0, (last - first) / WIDTH)
     marks = _marks(decision)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("activity", "by", "", "way to the promise", "beyond its plan"):
-        table.add_column(column, no_wrap=column != "by")
-    for bar in bars:
+    for column in ("activity", "by", "", "way to the promise", "beyond plan"):
+        table.add_column(column, no_wrap=True)
+    for bar in map(_owned, bars):
         table.add_row(
             escape(str(bar["activity"])),
             escape(str(bar.get("department") or "?")),
@@ -57,6 +60,17 @@ def picture(decision: Mapping[str, Any]) -> Table | None:
             _beyond(bar),
         )
     return table
+
+
+def _owned(bar: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Steps of several departments that nothing separates are nobody's: what is beyond their plan is not known whose."""
+    if bar.get("department") is not None:
+        return bar
+    return {
+        **bar,
+        "charged_hours": 0.0,
+        "unknown_hours": bar["charged_hours"] + bar["unknown_hours"],
+    }
 
 
 def draw(bar: Mapping[str, Any], first: float, scale: float) -> str:
@@ -103,7 +117,7 @@ def _marks(decision: Mapping[str, Any]) -> dict[str, str]:
 def legend(decision: Mapping[str, Any]) -> str:
     """The symbols that occur, with what they mean."""
     found = dict.fromkeys(str(item["finding"]) for item in decision.get("evidence", ()))
-    return "  ".join(f"{SYMBOLS[each]} {each}" for each in found if each in SYMBOLS)
+    return "  ".join(f"{SYMBOLS[each]} {words_for(each)}" for each in found if each in SYMBOLS)
 
 
 def _at(wire: str) -> float:

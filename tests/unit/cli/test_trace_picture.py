@@ -62,7 +62,15 @@ def test_the_picture_names_who_and_what_is_not_known() -> None:
     assert "24.0 h not known" in text
     assert "›" in text
     assert "…" in text
-    assert legend(DECISION) == "… silent"
+    assert legend(DECISION) == "… its system has said nothing"
+
+
+def test_what_nothing_separates_is_nobody_s() -> None:
+    """A stretch of several departments is not drawn as one's delay."""
+    shared = {**DECISION, "timeline": [{**DECISION["timeline"][0], "department": None}]}
+    text = printed(shared)
+    assert "+36.0 h" not in text
+    assert "not known" in text
 
 
 def test_without_a_timeline_there_is_no_picture() -> None:
