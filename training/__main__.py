@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from services.router.tracing.linear import parse
-from training import artefact, fit, texts, vectors
+from training import artefact, fit, public, texts, vectors
 from training.texts import Text
 
 ROOT: Final = Path(__file__).parents[1]
@@ -26,19 +26,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fit what is asked for; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--texts", type=Path, default=ROOT.parent / "shared" / "data" / "texts")
+    parser.add_argument(
+        "--reviews", type=Path, default=ROOT / "build" / "reviews", help="public reviews, if any"
+    )
     parser.add_argument("--language", action="append", choices=sorted(JUDGED), help="default: all")
     parser.add_argument(
         "--date", help="written into the model, such as 2026-11-22; with it, files are written"
     )
     chosen = parser.parse_args(arguments)
     for language in chosen.language or sorted(JUDGED):
-        one(language, chosen.texts, chosen.date)
+        one(language, chosen.texts, chosen.reviews, chosen.date)
     return 0
 
 
-def one(language: str, shared: Path, date: str | None) -> None:
+def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
     """Judge one language on texts left out, then fit it on all; write the file when there is a date."""
-    gathered, sources = texts.gather(language, shared)
+    if lacking := public.missing(language, reviews):
+        print(
+            f"{language}: these public reviews are not here, and the model is worse without them:"
+        )
+        print("  " + "\n  ".join([f"mkdir -p {reviews}", *lacking]))
+    gathered, sources = texts.gather(language, shared, reviews)
     labels = sorted({label for text in gathered for label in text.labels})
     seen = [vectors.look(text.text, language, labels) for text in gathered]
     print(

@@ -18,7 +18,7 @@ from training.vectors import WEIGHTS, Vocabulary
 
 SHARPNESS: Final = 200.0
 """Units of weight in one of margin."""
-FAINT: Final = 5
+FAINT: Final = 20
 """A feature none of whose weights reaches this is left out."""
 
 

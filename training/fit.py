@@ -23,6 +23,9 @@ from training.texts import Text
 PULL: Final[Mapping[str, float]] = {
     "dev": 1.0,
     "prdect": 1.0,
+    "blibli": 1.0,
+    "tokopedia": 1.0,
+    "written": 0.7,
     "banking": 0.7,
     "corpus": 0.7,
     "phrases": 0.6,
@@ -34,6 +37,8 @@ SECOND: Final = 0.15
 BALANCE: Final = 0.5
 """0 takes labels as frequent as they are, 1 makes the rare count as much as the frequent."""
 STRENGTH: Final = 0.3
+NEAR_ENOUGH: Final = 0.01
+"""When the machine stops; a hundredth of it takes three times as long and moved no figure."""
 FOLDS: Final = 5
 
 
@@ -67,7 +72,7 @@ def fit(matrix: Any, texts: Sequence[Text], labels: Sequence[str], chosen: Any) 
     total = sum(share.values())
     balance = {name: (total / len(share) / value) ** BALANCE for name, value in share.items()}
     weights = np.array([weight * balance[name] for name, weight in zip(names, pull, strict=True)])
-    machine = LinearSVC(C=STRENGTH, random_state=0)
+    machine = LinearSVC(C=STRENGTH, tol=NEAR_ENOUGH, random_state=0)
     machine.fit(matrix[rows], names, sample_weight=weights)
     order = [list(machine.classes_).index(label) for label in labels]
     return Fitted(tuple(labels), machine.coef_[order], machine.intercept_[order])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from training import mixed, phrases
+from training import mixed, phrases, public
 
 HERE: Final = Path(__file__).parent
 SPELLED_OUT: Final = 10
@@ -50,8 +50,8 @@ def held_out(key: str) -> bool:
     return int(hashlib.sha256(f"heldout:{key}".encode()).hexdigest()[:8], 16) % 4 == 0
 
 
-def gather(language: str, shared: Path) -> tuple[list[Text], list[Source]]:
-    """Return all labelled texts of a language, and where they came from.
+def gather(language: str, shared: Path, reviews: Path) -> tuple[list[Text], list[Source]]:
+    """Return all labelled texts of a language, and where they came from; public reviews only as far as they are in ``reviews``.
 
     Raises:
         FileNotFoundError: The shared data is not there.
@@ -74,7 +74,16 @@ def gather(language: str, shared: Path) -> tuple[list[Text], list[Source]]:
         add(path.name + " + mapping", [path, mapping], _mapped(path, mapping))
     path = HERE / "corpus" / f"{language}.tsv"
     if path.is_file():
-        add(f"training/corpus/{path.name}", [path], _own(path))
+        add(f"training/corpus/{path.name}", [path], sentences(path))
+    path = HERE / "corpus" / f"{language}_reviews.tsv"
+    if path.is_file():
+        add(f"training/corpus/{path.name}", [path], sentences(path, "written"))
+    path = HERE / "labels" / f"{language}_reviews.csv"
+    for one in public.sources(language):
+        labelled = [Text(one.name, *row) for row in public.read(one, reviews, path)]
+        files = [file for name in one.files if (file := one.local(reviews, name)).is_file()]
+        if labelled:
+            add(f"{one.repository} at {one.commit} + labels", [*files, path], labelled)
     path = HERE / "phrases" / f"{language}.txt"
     if path.is_file():
         made = phrases.spell_out(path, SPELLED_OUT)
@@ -127,12 +136,12 @@ def _mapped(path: Path, mapping: Path) -> list[Text]:
     ]
 
 
-def _own(path: Path) -> list[Text]:
+def sentences(path: Path, source: str = "corpus") -> list[Text]:
     """Read lines of ``label<TAB>text``; several labels are joined by `+`, `|` or `,`."""
     found: list[Text] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         labels, mark, text = line.partition("\t")
         if number > 1 and mark and not line.startswith("#"):
             names = tuple(labels.replace("|", "+").replace(",", "+").split("+"))
-            found.append(Text("corpus", str(number), text, names))
+            found.append(Text(source, str(number), text, names))
     return found

@@ -190,19 +190,21 @@ def parse(text: str) -> LinearModel:
         )
     labels = tuple(header["labels"].split())
     rows: dict[str, int] = {}
-    numbers: list[list[int]] = []
+    numbers: list[str] = []
     for line in rest.split("\n"):
         name, _, values = line.partition("\t")
         rows[name] = len(numbers)
-        numbers.append([int(value) for value in values.split()])
-    table = np.array(numbers, dtype=np.int64)
+        numbers.append(values)
+    # All at once: a model has a million numbers, and every process reads one when it starts.
+    table: Row = np.fromstring(" ".join(numbers), dtype=np.int64, sep=" ")
+    if table.size != len(rows) * (len(labels) + 1):
+        raise ModelError("a row has not one number for each label and one for its length")
+    table = table.reshape(len(rows), len(labels) + 1)
     near, skipped, before = (
         _nested(rows, "b:", " "),
         _nested(rows, "k:", " "),
         _nested(rows, "n:", ">"),
     )
-    if table.shape != (len(rows), len(labels) + 1):
-        raise ModelError("a row has not one number for each label and one for its length")
     # The last row is nothing at all: it opens each block, so that none is empty.
     table = np.vstack([table, np.zeros((1, table.shape[1]), dtype=np.int64)])
     return LinearModel(

@@ -69,7 +69,7 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     """
     found = words(text)
     pack = _pack(language, rules) or _pack(detect(text, rules), rules) or rules.packs[0]
-    if not found:
+    if all(word.isdigit() for word in found):
         return (SymptomScore(rules.vague, 1.0),)
     written = spelled(found, pack)
     places = [pack.concepts(word) for word in written]
