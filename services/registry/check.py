@@ -299,6 +299,18 @@ def _symptoms(company: Company) -> Iterator[Problem]:
             yield from _unknown(
                 file, f"{field}.priors.{department}", "department", department, company.departments
             )
+    known = {cue.symptom for pack in company.packs.values() for cue in pack.cues}
+    for key, symptom in company.symptoms.items():
+        if not symptom.vague and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            yield Problem(
+                file,
+                f"symptoms.{key}",
+                "no language pack has words for it, so no complaint will ever be read as this",
+                (f'Did you mean "{near[0]}"? ' if near else "")
+                + "Use an id that the packs know, or add words and a cue to packs/<language>.toml.",
+                warning=True,
+            )
     if not any(symptom.vague for symptom in company.symptoms.values()):
         yield Problem(
             file,

@@ -46,6 +46,10 @@ TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("calendars.toml", "calendars", Calendar),
 )
 """File, its only table, what each entry of it is."""
+_SPELLED: Final = {
+    r"^[a-z0-9][a-z0-9_-]*$": "An id has small letters, digits, - and _ only.",
+    r"^[a-z]{2}$": 'Write a language as two small letters, such as "id".',
+}
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -294,6 +298,9 @@ def _problems(
         text, remedy = detail["msg"].removeprefix("Value error, "), "Correct the value."
         if detail["type"] == "missing":
             text, remedy = "the field is missing", f"Add {loc[-1]} = …"
+        elif detail["type"] == "string_pattern_mismatch":
+            text = "it is not written as it should be"
+            remedy = _SPELLED.get(str(detail.get("ctx", {}).get("pattern")), remedy)
         elif detail["type"] == "extra_forbidden":
             known = _fields_at(kind, loc[:-1])
             near = difflib.get_close_matches(str(loc[-1]), known, n=1)

@@ -78,7 +78,10 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     if model is None:
         return _by_hand(weights, rules)
     shares = model.probabilities(written, places, weights)
-    ranked = sorted((-share, label) for share, label in zip(shares, model.labels, strict=True))
+    own = _own(weights, model.labels, rules)
+    rest = 1 - sum(own.values())
+    ranked = [(-share * rest, label) for share, label in zip(shares, model.labels, strict=True)]
+    ranked = sorted([*ranked, *((-share, symptom) for symptom, share in own.items())])
     scores = [
         SymptomScore(label, floor(-share * 10_000) / 10_000)
         for share, label in ranked
@@ -87,6 +90,19 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     if not scores or scores[0].probability < _SURE_FROM:
         return (SymptomScore(rules.vague, 1.0),)
     return tuple(scores[: 1 if scores[0].symptom == rules.vague else MOST])
+
+
+def _own(weights: Mapping[str, float], labels: Sequence[str], rules: Rules) -> Mapping[str, float]:
+    """Return the part of symptoms that the model was never taught: a company's own, by the cues of its own pack."""
+    if len(weights) == 0 or all(symptom in labels for symptom in weights):
+        return {}
+    named = {
+        symptom: weight * weight
+        for symptom, weight in sorted(weights.items())
+        if symptom not in labels and symptom in rules.symptoms and weight >= _NAMED_FROM
+    }
+    total = sum(named.values()) + _DOUBT
+    return {symptom: square / total for symptom, square in named.items()}
 
 
 def _by_hand(weights: Mapping[str, float], rules: Rules) -> tuple[SymptomScore, ...]:

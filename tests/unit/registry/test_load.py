@@ -276,6 +276,17 @@ def test_an_unknown_field_deep_inside_has_a_hint(folder: Path) -> None:
     )
 
 
+def test_a_symptom_that_no_pack_has_words_for_is_a_warning(folder: Path) -> None:
+    """It would never be read out of any complaint."""
+    with (folder / "symptoms.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '\n[symptoms.internet_down]\nnames = { id = "mati", en = "down" }\nremedy = "logistics"\n'
+        )
+    (problem,) = warnings(folder)
+    assert problem.field == "symptoms.internet_down"
+    assert "no language pack" in str(problem)
+
+
 def test_a_file_that_nobody_reads_is_a_warning(folder: Path) -> None:
     """A misspelt name would otherwise be a calendar that does not count."""
     (folder / "calendar.toml").write_text("", encoding="utf-8")

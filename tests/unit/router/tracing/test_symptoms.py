@@ -1,12 +1,14 @@
 """What customers mean, in sentences of our own."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from services.registry import load_example
 from services.router.rules import rules_from
 from services.router.tracing.company import Rules
+from services.router.tracing.packs import Cue, compile_pack
 from services.router.tracing.symptoms import classify, detect, words
 
 SAID = [
@@ -89,6 +91,29 @@ def test_words_are_read_without_accents_case_or_stretching() -> None:
     """The same complaint typed in three moods."""
     assert words("NÃO chegooou!!! até 12") == ["nao", "chegou", "ate", "12"]
     assert words("") == []
+
+
+def test_a_company_s_own_symptom_counts_beside_the_model(shop: Rules) -> None:
+    """The model was never taught it: the cues of the company's pack speak for it, and the model for the rest."""
+    pack = shop.packs[0]
+    cue = Cue("internet_down", ("net", "dead"), 4, ordered=False, without=(), weight=4.5)
+    own = compile_pack(
+        pack.language,
+        pack.common,
+        pack.spell,
+        {"net": ("internet", "wifi"), "dead": ("mati",)},
+        [cue],
+    )
+    rule = replace(shop.symptoms["late_delivery"], id="internet_down")
+    rules = replace(
+        shop,
+        packs=(own, *shop.packs[1:]),
+        symptoms={**shop.symptoms, "internet_down": rule},
+    )
+    scores = classify("wifi di rumah mati total dari kemarin", pack.language, rules)
+    assert scores[0].symptom == "internet_down"
+    assert 0.9 < scores[0].probability < 1
+    assert sum(score.probability for score in scores) <= 1
 
 
 def test_nothing_readable_is_the_vague_symptom(shop: Rules, olist: Rules) -> None:
