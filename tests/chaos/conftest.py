@@ -1,4 +1,4 @@
-"""The long scenarios run on request only; every scenario's report is shown at the end of the run."""
+"""The long scenarios run on request only, telling how far they are; every scenario's report is shown at the end of the run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.chaos.progress import PROGRESS
 from tests.chaos.report import lines, table
 
 REPORTS = pytest.StashKey[list[str]]()
@@ -19,6 +20,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in long]
     if long:
         config.hook.pytest_deselected(items=long)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where the long scenarios were asked for, tell how far they are: past pytest's capture, a line at a time."""
+    config = session.config
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if "chaos" not in config.option.markexpr or reporter is None or capture is None:
+        return
+    PROGRESS.scenarios = sum(
+        "report" in getattr(item, "fixturenames", ()) for item in session.items
+    )
+
+    def write(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+            reporter.flush()
+
+    PROGRESS.write = write
 
 
 @pytest.fixture

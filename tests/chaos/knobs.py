@@ -14,6 +14,8 @@ SCALE: Final = float(os.environ.get("AKAR_CHAOS_SCALE", "1"))
 SEED: Final = int(os.environ.get("AKAR_CHAOS_SEED", "0")) or int(time.time())
 RATE: Final = float(os.environ.get("AKAR_CHAOS_RATE", "10"))
 KILLS: Final = max(3, int(float(os.environ.get("AKAR_CHAOS_KILLS", "200")) * SCALE))
+AT_ONCE: Final = int(os.environ.get("AKAR_CHAOS_AT_ONCE", "1"))
+"""Processes that are killed at the same moment, in the scenario of many kills."""
 SECONDS: Final = float(os.environ.get("AKAR_CHAOS_SECONDS", "1500")) * SCALE
 ROUNDS: Final = max(1, round(3 * SCALE))
 LONGEST: Final = int(SECONDS) * 3 + 1800

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.chaos.journal import Call, ClientLog, Stood
 from tests.chaos.pipeline import Pipeline, wait_for
+from tests.chaos.progress import PROGRESS
 
 POINTS = (
     "transaction.begun",
@@ -71,6 +72,19 @@ class Nemesis:
         before = self.pipeline.kill(name)
         self._note(f"kill -9 {name}", PROMISE_SECONDS)
         self.pipeline.wait_back(name, before)
+
+    def kill_all(self, names: Sequence[str]) -> None:
+        """kill -9 of several at one moment; returns once each has another life, which need not serve yet."""
+        pipeline = self.pipeline
+        before = {name: pipeline.kill(name) for name in names}
+        for name in names:
+            self._note(f"kill -9 {name}", PROMISE_SECONDS)
+        for name, pid in before.items():
+            wait_for(
+                f"{name} lives",
+                lambda name=name, pid=pid: pipeline.pid(name) not in (None, pid),
+                120,
+            )  # type: ignore[misc]
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and wait until its next life serves."""
@@ -154,6 +168,7 @@ class Nemesis:
 
     def _note(self, name: str, promise: float | None = None) -> None:
         self.blows.append(Blow(name, time.time(), promise, load=load_per_core()))
+        PROGRESS.tell(f"blow {len(self.blows)}, {name}; {load_per_core():.1f} processes per core")
 
     def note(self, name: str, promise: float | None = None) -> None:
         """Something was done that this class has no word for."""
@@ -180,9 +195,13 @@ def standstills(
     found = []
     for index, blow in enumerate(blows):
         until = blows[index + 1].at if index + 1 < len(blows) else float("inf")
+        # After a blow that was waited out, what goes beyond the next one is the next one's.
+        most = until if blow.until is not None else float("inf")
         found.append(
             Standstill(
-                blow, _longest(accepted, blow.at, until), _longest(delivered, blow.at, until)
+                blow,
+                _longest(accepted, blow.at, until, most),
+                _longest(delivered, blow.at, until, most),
             )
         )
     return found
@@ -211,13 +230,14 @@ def _since(path: Path, mark: int) -> bytes:
         return file.read()
 
 
-def _longest(times: Sequence[float], begin: float, end: float) -> float:
+def _longest(times: Sequence[float], begin: float, end: float, most: float) -> float:
+    """The longest silence that reaches into the time from `begin` to `end`, counted up to `most`."""
     longest = 0.0
     # Where nothing was before the blow, its own time is where the silence begins.
     times = times if times and times[0] <= begin else [begin, *times]
     for before, after in pairwise(times):
         if after > begin and before < end:
-            longest = max(longest, after - before)
+            longest = max(longest, min(after, most) - before)
     return longest
 
 

@@ -293,8 +293,11 @@ class Pipeline:
             return self.pid(name) is not None
         return _ready(url)
 
-    def wait_back(self, name: str, before: int, seconds: float = 180.0) -> None:
-        """Return once another process than `before` serves under that name."""
+    def wait_back(self, name: str, before: int, seconds: float = 600.0) -> None:
+        """Return once another process than `before` serves under that name.
+
+        No promise: a console that has been away for minutes on a machine with 15 processes per core took three to catch up.
+        """
 
         def back() -> bool:
             pid = self.pid(name)

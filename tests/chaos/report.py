@@ -76,6 +76,15 @@ class Line:
     """The longest standstill for any blow, seconds."""
     silence_webhooks: float
 
+    @property
+    def words(self) -> str:
+        """In one sentence."""
+        return (
+            f"{self.blows} blows, {self.accepted} complaints answered 202: {self.lost} lost, {self.repeated} repeated, "
+            f"{self.undone} undone, {self.other} other; longest silence {self.silence_202:.1f} s and "
+            f"{self.silence_webhooks:.1f} s at {self.load:.1f} processes per core"
+        )
+
 
 def note(line: Line, folder: Path = FOLDER) -> None:
     """Keep one line."""
@@ -97,13 +106,14 @@ def lines(folder: Path = FOLDER) -> list[Line]:
 def table(found: list[Line]) -> str:
     """As Markdown."""
     rows = [
-        "| scenario | blows | 202s | decisions | lost | repeated | undone | other | silence: 202s | webhooks | load | seed |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| scenario | blows | 202s | decisions | lost | repeated | undone | other | 202s | hooks | load | minutes | when | seed |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|",
     ]
     rows += [
         f"| {each.scenario} | {each.blows} | {each.accepted} | {each.decisions} | {each.lost} "
         f"| {each.repeated} | {each.undone} | {each.other} | {each.silence_202:.1f} s "
-        f"| {each.silence_webhooks:.1f} s | {each.load:.1f} | {each.seed} |"
+        f"| {each.silence_webhooks:.1f} s | {each.load:.1f} | {each.seconds / 60:.1f} "
+        f"| {each.at[:16].replace('T', ' ')} | {each.seed} |"
         for each in found
     ]
     total = [sum(getattr(each, n) for each in found) for n in ("accepted", "lost", "repeated")]

@@ -5,12 +5,13 @@ It stands apart because every scenario is judged in the same way, from outside, 
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.chaos.checker import gather, table, violations
 from tests.chaos.invariants import Result, judge
 from tests.chaos.journal import Evidence, Journal, read_client_log, read_webhook_log
 from tests.chaos.nemesis import (
+    Blow,
     Nemesis,
     Standstill,
     load_per_core,
@@ -26,6 +28,7 @@ from tests.chaos.nemesis import (
     summary,
 )
 from tests.chaos.pipeline import Pipeline, wait_for
+from tests.chaos.progress import PROGRESS
 from tests.chaos.report import LOST, REPEATED, UNDONE, Line, note
 from tests.chaos.topics import Cluster, Follower
 
@@ -89,6 +92,7 @@ def play(
     """
     chance = random.Random(seed)
     started = time.monotonic()
+    PROGRESS.begin(title)
     with Pipeline(folder, workers=workers, seed=seed, data=data, env=env) as pipeline:
         cluster = Cluster(pipeline.ready["kafka"], pipeline.ready["topic_prefix"])
         follower = Follower(cluster, Journal(folder / "seen.ndjson")).start()
@@ -108,8 +112,11 @@ def play(
         wait_for("the load's first words", pipeline.client_log.exists, 60)
         wait_for("the first webhook", pipeline.webhook_log.exists, 60)
         nemesis.until_it_flows()
-        harm(nemesis)
-        nemesis.until_it_flows()
+        try:
+            harm(nemesis)
+            nemesis.until_it_flows()
+        finally:
+            _tell_blows(folder / "blows.json", nemesis.blows)
         load.send_signal(signal.SIGTERM)
         assert load.wait(180) == 0, f"the load failed: {pipeline.said('load')}"
         lasted = time.monotonic() - began
@@ -132,11 +139,18 @@ def play(
             f"settled {settled:.1f} s after the load, {load_per_core():.1f} processes per core)"
         )
         report = "\n".join((head, "", summary(silences), "", table(results)))
-        note(_line(title, seed, time.monotonic() - started, results, silences))
+        line = _line(title, seed, time.monotonic() - started, results, silences)
+        note(line)
+        PROGRESS.say(line.words)
         (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
         assert not violations(results), f"{report}\n\nall of it lies in {folder}"
         afterwards(pipeline)
         return Verdict(results, report)
+
+
+def _tell_blows(path: Path, blows: Sequence[Blow]) -> None:
+    """Keep what was done and when, to be laid beside the processes' logs."""
+    path.write_text(json.dumps([asdict(blow) for blow in blows], indent=1), encoding="utf-8")
 
 
 def _line(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.chaos import harm
 from tests.chaos.journal import Journal
 from tests.chaos.knobs import LONGEST, RATE, SEED, seconds, times
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.pipeline import Pipeline, wait_for
 from tests.chaos.scenario import play
 from tests.chaos.topics import Cluster
 from tests.chaos.writer import Writer
@@ -21,6 +24,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST)]
 BACKLOG = int(os.environ.get("AKAR_CHAOS_BACKLOG", str(times(1_000_000))))
 EACH = 8
 """Events of a case."""
+LAG = "akar_consumer_lag_records"
+NEARLY = 1_000
+"""Events that are left when the backlog counts as read: the load goes on, and the metric is 5 s old."""
 SLOWEST = 1_500.0
 """Events a second that a router may be as slow as, on a machine that does much else."""
 
@@ -66,6 +72,19 @@ def test_deaf_departments(tmp_path: Path, report: Callable[[str], None]) -> None
 
 def test_a_backlog(tmp_path: Path, report: Callable[[str], None]) -> None:
     """A million events that were written while no router ran, complaints among them: all are in its rows, none twice."""
+    said: list[str] = []
+
+    def caught_up(pipeline: Pipeline) -> bool:
+        """Whether the router has read nearly all process events, by its own word."""
+        metrics = pipeline.ready["health"]["router-0"].replace("/readyz", "/metrics")
+        topic = f"{pipeline.ready['topic_prefix']}process.observed"
+        try:
+            with urllib.request.urlopen(metrics, timeout=20) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return False
+        lags = [line for line in lines if line.startswith(f'{LAG}{{topic="{topic}"}}')]
+        return bool(lags) and float(lags[0].rpartition(" ")[2]) < NEARLY
 
     def done(nemesis: Nemesis) -> None:
         pipeline = nemesis.pipeline
@@ -74,12 +93,21 @@ def test_a_backlog(tmp_path: Path, report: Callable[[str], None]) -> None:
         writer = Writer(
             pipeline.ready["kafka"], pipeline.ready["topic_prefix"], cluster.count(), journal
         )
+        events = BACKLOG // EACH * EACH
         with pipeline.routers_held():
             before = pipeline.kill("router-0")
-            writer.bulk(f"INV-bulk{SEED}-", BACKLOG // EACH, EACH)
-            nemesis.note(f"a backlog of {BACKLOG // EACH * EACH:,} events")
+            rate = writer.bulk(f"INV-bulk{SEED}-", BACKLOG // EACH, EACH)
+            nemesis.note(f"a backlog of {events:,} events")
+        said.append(f"{events:,} events written at {rate:,.0f} a second")
+        released = time.monotonic()
         pipeline.wait_back("router-0", before)
-        nemesis.until_it_flows(120 + BACKLOG / SLOWEST)
+        began = time.monotonic()
+        wait_for("the backlog is read", lambda: caught_up(pipeline), 120 + BACKLOG / SLOWEST)
+        rate = events / (time.monotonic() - began)
+        said.append(
+            f"the router was ready {began - released:.1f} s later, and read {rate:,.0f} a second"
+        )
+        nemesis.until_it_flows(120)
 
     verdict = play(
         tmp_path,
@@ -89,4 +117,4 @@ def test_a_backlog(tmp_path: Path, report: Callable[[str], None]) -> None:
         rate=min(RATE, 5.0),
         settle_seconds=120 + BACKLOG / SLOWEST,
     )
-    report(verdict.report)
+    report("\n".join((verdict.report, *said)))

@@ -33,6 +33,17 @@ def test_a_standstill_is_the_longest_silence_that_touches_its_blow() -> None:
     assert "kill -9 intake" in summary([first, second])
 
 
+def test_silence_beyond_the_next_blow_is_the_next_ones() -> None:
+    """Of a blow that was waited out, only what lies before the next blow counts; the next one has all of its own."""
+    blows = [Blow("SIGTERM console", 10.0, until=12.0), Blow("kill -9 kafka", 20.0, until=32.0)]
+    times = [9.0, 11.0, 19.5, 31.0]
+
+    first, second = standstills(blows, accepted(times), calls(times))
+
+    assert (first.accepted, first.delivered) == (8.5, 8.5)
+    assert (second.accepted, second.delivered) == (11.5, 11.5)
+
+
 def test_silence_from_the_first_blow_on_counts() -> None:
     """Where nothing had come out before, the blow is where waiting begins."""
     (stood,) = standstills([Blow("kill -9 kafka", 10.0)], accepted([1.0, 12.0]), calls([22.0]))

@@ -119,10 +119,10 @@ class Cluster:
         """How many records a reader of uncommitted data gets, by topic: the difference was aborted."""
         counts: dict[str, int] = {self.logical(p.topic): 0 for p in self.partitions()}
 
-        def count(record: Record) -> None:
-            counts[record.topic] += 1
+        def count(message: Any) -> None:
+            counts[self.logical(message.topic())] += 1
 
-        self._consume("read_uncommitted", count)
+        self._follow("read_uncommitted", self.partitions(), count)
         return counts
 
     def logical(self, topic: str) -> str:

@@ -24,9 +24,9 @@ from tests.chaos.checks.state import State
 from tests.chaos.journal import Evidence, Record
 
 JUST_NOW_SECONDS: Final = 2.0
-"""Events as young as this may be read after a question; the router itself promises one second."""
+"""Events as young as this may be read after a question: whoever wrote them may have another clock."""
 LONGEST_WAIT_SECONDS: Final = 50.0
-"""A question that waits for ever would be worse: after a minute the router goes on with what it has."""
+"""A question that waits for ever would be worse: where no event is handled for a minute, the router goes on with what it has."""
 
 
 def decided(evidence: Evidence) -> Result:
@@ -120,8 +120,7 @@ def unhurried(evidence: Evidence) -> Result:
     """I10: no decision had to be changed for an event that was stored well before its complaint was sent.
 
     Sound, because it asks for a proof: a later revision whose cause is such an event.  The router reads questions and events
-    from two topics; it lets questions wait while events are behind, but not for events of the last second, and not for
-    longer than a minute.
+    from two topics; it lets questions wait for events that are older, as long as it gets on with them.
     """
     result = Result("I10", "nobody decided before evidence that was there")
     stored: dict[str, float] = {}
