@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
-import aiokafka
 import faust
-from aiokafka.errors import CommitFailedError
-from faust.transport import consumer as stock
 
 BOOM: Final = b"boom"
 """The record that fails, or is in hand for ever."""
 COMMIT_SECONDS: Final = 0.3
-TRAPS: Final = ("L3", "L4", "L5", "L6", "L7", "L11", "L12")
+TRAPS: Final = ("L3", "L4", "L5", "L6", "L7")
+"""Those that show on a broker at will; L11 and L12 need a rebalance and a commit that fails at the right moment."""
 
 
 def topic_in(prefix: str, trap: str) -> str:
@@ -53,9 +49,8 @@ def _app(broker: str, prefix: str, trap: str, folder: Path) -> faust.App:
         key_serializer="raw",
         value_serializer="raw",
         consumer_auto_offset_reset="earliest",
-        # What was handled is forgotten at a rebalance: seen where no commit came before it.
-        broker_commit_interval=600.0 if trap == "L11" else COMMIT_SECONDS,
-        # Seven in one process on a busy machine: none may lose its partitions by that.
+        broker_commit_interval=COMMIT_SECONDS,
+        # Five in one process on a busy machine: none may lose its partitions by that.
         broker_session_timeout=60.0,
         broker_heartbeat_interval=1.0,
         broker_request_timeout=90.0,
@@ -103,49 +98,17 @@ def _app(broker: str, prefix: str, trap: str, folder: Path) -> faust.App:
     return app
 
 
-def _commit_that_fails_once(group_id: str, folder: Path) -> Any:
-    """A commit of one group, refused the first time as after a rebalance."""
-    real = aiokafka.AIOKafkaConsumer.commit
-
-    async def commit(self: Any, offsets: Any = None) -> None:
-        if self._group_id == group_id and not (folder / "refused").exists():
-            (folder / "refused").touch()
-            raise CommitFailedError
-        await real(self, offsets)
-
-    return patch.object(aiokafka.AIOKafkaConsumer, "commit", commit)
-
-
-def _rounds_counted(group_id: str, folder: Path) -> Any:
-    """Faust's attempts to commit after the one that was refused."""
-    real = stock.Consumer.force_commit
-
-    async def force_commit(self: Any, *args: Any, **more: Any) -> Any:
-        if self.app.conf.id == group_id and (folder / "refused").exists():
-            with (folder / "rounds").open("a") as file:
-                file.write(".")
-        return await real(self, *args, **more)
-
-    return patch.object(stock.Consumer, "force_commit", force_commit)
-
-
 async def main(broker: str, prefix: str, folder: Path) -> None:
-    """Run every app until the process is killed; a second worker of L11's joins when there is a file `join`."""
+    """Run every app until the process is killed."""
     apps = [_app(broker, prefix, trap, folder) for trap in TRAPS]
     # Side by side: each start waits for its group.
     await asyncio.gather(*(app.start() for app in apps))
-    while not (folder / "join").exists():  # noqa: ASYNC110 - told by another process
-        await asyncio.sleep(0.1)
-    await _app(broker, prefix, "L11", folder / "second").start()
     await asyncio.Event().wait()
 
 
-def run(broker: str, prefix: str, folder: Path, log: Path, environment: Mapping[str, str]) -> None:
+def run(broker: str, prefix: str, folder: Path, log: Path) -> None:
     """Be that process."""
-    os.environ.update(environment)
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    last = group(prefix, "L12")
-    with _commit_that_fails_once(last, folder), _rounds_counted(last, folder):
-        asyncio.run(main(broker, prefix, folder))
+    asyncio.run(main(broker, prefix, folder))

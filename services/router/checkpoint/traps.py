@@ -93,6 +93,7 @@ class Fence:
         does: what is done.
         where: `module:qualified.name` below `services.router`.
         kind: see the module.
+        on_the_broker: whether its tests take it out on a real broker too, and not only in memory.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Fence:
     does: str
     where: str
     kind: Kind = "fenced"
+    on_the_broker: bool = False
 
 
 FENCES: Final[tuple[Fence, ...]] = (
@@ -108,6 +110,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("L1", "L2", "L10", "L13"),
         "whatever a stage raises ends the process before the offset can be committed",
         "agents:bind",
+        on_the_broker=True,
     ),
     Fence(
         "Faust does not commit",
@@ -132,12 +135,14 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("R7",),
         "the reader passes over what was aborted",
         "checkpoint.reader:Reader",
+        on_the_broker=True,
     ),
     Fence(
         "same numbers of every topic",
         ("E10",),
         "range assignor: a worker has the same partition numbers of every topic",
         "checkpoint.fences:ConsumerThread._create_worker_consumer",
+        on_the_broker=True,
     ),
     Fence(
         "one transaction",
@@ -150,12 +155,14 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P1", "R3", "E9"),
         "generation and member id are read once, in the assignment callback, and offered with every commit",
         "checkpoint.transactions:Membership.metadata",
+        on_the_broker=True,
     ),
     Fence(
         "stable offsets",
         ("P2", "R2"),
         "a takeover waits until no open transaction holds an offset of its partitions",
         "checkpoint.restore:Restorer.positions",
+        on_the_broker=True,
     ),
     Fence(
         "up to the high watermark",
@@ -168,6 +175,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P4",),
         "the changelog itself is read read_committed",
         "checkpoint.restore:Restorer._apply",
+        on_the_broker=True,
     ),
     Fence(
         "markers count",
@@ -180,6 +188,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P5", "E6", "T6"),
         "RocksDB receives rows when their transaction has committed, with the changelog offset in one batch",
         "checkpoint.store:PartitionStore.freeze",
+        on_the_broker=True,
     ),
     Fence(
         "an offset of every partition touched",
@@ -246,6 +255,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P17",),
         "every writer spreads keys as the Java client does",
         "checkpoint.transactions:TransactionalProducer",
+        on_the_broker=True,
     ),
     Fence(
         "tested versions",
@@ -329,13 +339,14 @@ FENCES: Final[tuple[Fence, ...]] = (
 
 def table() -> str:
     """The table of docs/delivery.md: one row per fence, in Markdown."""
-    rows = ["| fence | against | what it does | where |", "|---|---|---|---|"]
+    rows = ["| fence | against | what it does | taken out | where |", "|---|---|---|---|---|"]
     for fence in FENCES:
         traps = ", ".join(fence.traps)
         does = fence.does if fence.kind == "fenced" else f"*{fence.kind}:* {fence.does}"
+        out = ("on the broker" if fence.on_the_broker else "in memory") * (fence.kind == "fenced")
         module, _, name = fence.where.partition(":")
         path = f"services/router/{module.replace('.', '/')}.py"
-        rows.append(f"| {fence.name} | {traps} | {does} | `{path}`: `{name}` |")
+        rows.append(f"| {fence.name} | {traps} | {does} | {out} | `{path}`: `{name}` |")
     return "\n".join(rows) + "\n"
 
 

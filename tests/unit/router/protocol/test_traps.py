@@ -48,6 +48,18 @@ def test_every_fence_can_be_taken_out() -> None:
         assert tests.count(f'"{name}"') > 0, f"no test takes out: {name}"
 
 
+def test_what_is_said_to_be_taken_out_on_the_broker_is() -> None:
+    """The table tells which fences have their pair on a real broker."""
+    tests = "\n".join(
+        path.read_text() for path in (ROOT / "tests" / "integration" / "fences").glob("test_*.py")
+    )
+    for fence in FENCES:
+        if fence.kind == "fenced":
+            assert fence.on_the_broker == (f'"{fence.name}"' in tests), fence.name
+        else:
+            assert not fence.on_the_broker
+
+
 @pytest.mark.parametrize("table", [traps.table, traps.traps_table])
 def test_the_page_has_the_tables(table: object) -> None:
     """docs/delivery.md shows what `python -m services.router.checkpoint.traps` prints."""
