@@ -14,7 +14,8 @@ from typing import Final, TypeVar, cast
 
 from pydantic import ValidationError
 
-from schemas.envelope import Contract, Envelope, rfc3339, to_utc
+from schemas.envelope import Contract, Envelope, to_utc
+from schemas.times import rfc3339
 
 SPEC_VERSION: Final = b"1.0"
 CONTENT_TYPE: Final = b"application/json; charset=utf-8"

@@ -19,11 +19,7 @@ from pydantic import (
     PlainSerializer,
 )
 
-
-def rfc3339(value: datetime) -> str:
-    """Write an aware time as RFC 3339 in UTC, to the microsecond when it has any, ending in `Z`."""
-    text = value.astimezone(UTC).isoformat()
-    return text.removesuffix("+00:00") + "Z"
+from schemas.times import rfc3339
 
 
 def _written(value: object) -> object:

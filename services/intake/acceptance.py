@@ -18,8 +18,8 @@ from typing import Any
 
 from schemas.codec import EncodedRecord, encode, wrap
 from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, CustomerRef
-from schemas.envelope import rfc3339
 from schemas.process import ProcessObservedV1
+from schemas.times import rfc3339
 from services.chassis import ids
 from services.intake.bodies import ComplaintBody, CustomerRefBody, MessageBody, ProcessEventBody
 

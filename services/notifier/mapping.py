@@ -6,8 +6,9 @@ from datetime import datetime
 
 from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.codec import wrap
-from schemas.envelope import Contract, Envelope, rfc3339
+from schemas.envelope import Contract, Envelope
 from schemas.notification import NotificationRecordedV1
+from schemas.times import rfc3339
 from schemas.vocabulary import NotificationOutcome, NotificationStage
 from services.chassis import ids
 from services.notifier.delivery import Alert

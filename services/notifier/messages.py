@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from schemas.envelope import rfc3339
+from schemas.times import rfc3339
 from services.notifier import words
 from services.notifier.words import Asked
 

@@ -71,7 +71,7 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
 PURE = {
     "__future__", "abc", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "email.utils",
     "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re",
-    "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.vocabulary",
+    "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.times", "schemas.vocabulary",
 }  # fmt: skip
 CORES: dict[str, tuple[str, ...]] = {
     "services.router.tracing": ("numpy",),
@@ -79,7 +79,8 @@ CORES: dict[str, tuple[str, ...]] = {
     # What intake decides *is* the contract: which record an accepted body becomes, under which derived id.
     "services.intake.acceptance": ("schemas", "services.chassis.ids", "services.intake.bodies"),
     "services.notifier.delivery": (),
-    "services.notifier.messages": (),
+    "services.notifier.messages": ("services.notifier.words",),
+    "services.notifier.words": (),
 }
 
 
