@@ -31,7 +31,12 @@ class Fleet:
     """Counting workers as processes, and what goes in and comes out."""
 
     def __init__(self, broker: str, prefix: str, folder: Path) -> None:
-        self.kafka = KafkaSettings(bootstrap_servers=broker, topic_prefix=prefix)
+        self.kafka = KafkaSettings(
+            bootstrap_servers=broker,
+            topic_prefix=prefix,
+            partitions=PARTITIONS,
+            leaf_partitions=PARTITIONS,
+        )
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.written = 0
