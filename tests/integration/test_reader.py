@@ -162,6 +162,6 @@ def test_a_topic_that_is_included_later_is_read_from_its_beginning(
         reader.include([inbox, TOPIC])
         assert reader.poll(0.1) == []
         provision(settings, ["packing", "returns"])
-        producer.send(settings.topic(inbox), key=b"k", value=b"1", partition=1).get(20)
+        producer.send(settings.topic(inbox), key=b"k", value=b"1", partition=0).get(20)
         (record,) = read(reader, 1)
-    assert (record.topic, record.partition, record.value) == (inbox, 1, b"1")
+    assert (record.topic, record.partition, record.value) == (inbox, 0, b"1")

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -67,6 +68,8 @@ def stop_at(point: str, folder: Path) -> Callable[[str], None]:
         if passed == point and not (folder / "stopped").exists():
             (folder / "stopped").touch()
             os.kill(os.getpid(), signal.SIGSTOP)
+            # Another thread may take the signal: this one would go on for a moment, which is enough to send a commit.
+            time.sleep(0.2)
         real(passed)
 
     return fault_point
