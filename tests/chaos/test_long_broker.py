@@ -19,6 +19,7 @@ import pytest
 from tests.chaos.knobs import LONGEST, RATE, ROUNDS, SEED, seconds, times
 from tests.chaos.nemesis import PROMISE_SECONDS, Nemesis
 from tests.chaos.scenario import play
+from tests.support.photograph import photograph
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST)]
 
@@ -131,7 +132,7 @@ def test_a_power_cut(tmp_path: Path, report: Callable[[str], None]) -> None:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         nemesis.note("power cut")
-        subprocess.run(["cp", "--sparse=always", str(image), str(cut)], check=True)
+        photograph(image, cut)
         pipeline.cut()
         subprocess.run(["umount", str(at)], check=True)
         subprocess.run(["mount", "-o", "loop", str(cut), str(at)], check=True)

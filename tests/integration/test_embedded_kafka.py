@@ -25,6 +25,7 @@ from services.local.ports import HOST, free_port
 from services.local.report import Progress
 from services.local.supervisor import Supervisor
 from tests.support.broker import RunningBroker, start_test_broker
+from tests.support.photograph import photograph
 
 BACK_SECONDS = 10.0
 """From kill -9 to serving again, supervised."""
@@ -340,7 +341,9 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
                 transactional.produce("transactional", value, partition=0)
                 transactional.commit_transaction(30)
                 acknowledged.append(value)
-            shutil.copyfile(disk, cut)
+            assert kafka.pid is not None
+            os.kill(kafka.pid, signal.SIGSTOP)
+            photograph(disk, cut)
         finally:
             kafka.kill()
     with mounted(cut, tmp_path / "after") as folder, EmbeddedKafka(folder / "kafka") as kafka:
