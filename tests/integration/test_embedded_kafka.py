@@ -316,8 +316,8 @@ def mounted(image: Path, at: Path) -> Iterator[Path]:
 def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """What the disk holds at any moment is enough: records and transactions acknowledged before it are all there.
 
-    The disk is a file; its copy, made while the broker writes, is what a power cut would leave.  With Kafka's own settings
-    this loses everything.
+    The disk is a file; its copy, made while the broker stands still, is what a power cut would leave.  Without the flush
+    some of the records are missing, though not in every run: the kernel may have written them of its own accord.
     """
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.skip("needs root and ext4 for a disk of its own")
