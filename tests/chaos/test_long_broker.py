@@ -10,8 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,38 +18,13 @@ import pytest
 from tests.chaos.knobs import LONGEST, RATE, ROUNDS, SEED, seconds, times
 from tests.chaos.nemesis import PROMISE_SECONDS, Nemesis
 from tests.chaos.scenario import play
-from tests.support.photograph import photograph
+from tests.support.disk import make_disk, mounted, photograph
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST)]
 
 DISK_BYTES = 3_000_000_000
 KEPT_FREE = 4_000_000
 """What a full disk still has: nobody fills one to the last byte at once."""
-
-
-@contextmanager
-def mounted(image: Path, at: Path) -> Iterator[None]:
-    """A file with a file system in it, mounted."""
-    at.mkdir(exist_ok=True)
-    mount = ["mount", "-o", "loop", str(image), str(at)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no loop device can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(at)], check=True)
-
-
-def disk(folder: Path) -> Path:
-    """A new file system in a file."""
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("a disk of its own needs root and mkfs.ext4")
-    image = folder / "disk"
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-    return image
 
 
 def test_a_broker_that_is_killed_and_restarted(
@@ -111,7 +85,7 @@ def test_a_full_disk(tmp_path: Path, report: Callable[[str], None]) -> None:
             nemesis.until_it_flows(300)
 
     data = tmp_path / "mounted" / "data"
-    with mounted(disk(tmp_path), tmp_path / "mounted"):
+    with mounted(make_disk(tmp_path / "disk", DISK_BYTES), tmp_path / "mounted"):
         verdict = play(tmp_path / "run", harm, title="full disk", seed=SEED, rate=RATE, data=data)
     report(verdict.report)
 
@@ -123,7 +97,7 @@ def test_a_power_cut(tmp_path: Path, report: Callable[[str], None]) -> None:
     flushed is lost, as it would be.
     """
     at, cut = tmp_path / "mounted", tmp_path / "cut"
-    image = disk(tmp_path)
+    image = make_disk(tmp_path / "disk", DISK_BYTES)
 
     def harm(nemesis: Nemesis) -> None:
         pipeline = nemesis.pipeline

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -25,7 +23,7 @@ from services.local.ports import HOST, free_port
 from services.local.report import Progress
 from services.local.supervisor import Supervisor
 from tests.support.broker import RunningBroker, start_test_broker
-from tests.support.photograph import photograph
+from tests.support.disk import make_disk, mounted, photograph
 
 BACK_SECONDS = 10.0
 """From kill -9 to serving again, supervised."""
@@ -295,23 +293,6 @@ def test_a_broken_start_up_archive_is_no_obstacle(
         assert obtain(Progress()).archive is None
 
 
-@contextmanager
-def mounted(image: Path, at: Path) -> Iterator[Path]:
-    """A file with a file system in it, mounted."""
-    at.mkdir()
-    if (
-        subprocess.run(
-            ["mount", "-o", "loop", image, at], capture_output=True, check=False
-        ).returncode
-        != 0
-    ):
-        pytest.skip("no loop device can be mounted here")
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", at], check=True)
-
-
 @pytest.mark.slow
 def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """What the disk holds at any moment is enough: records and transactions acknowledged before it are all there.
@@ -319,12 +300,7 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     The disk is a file; its copy, made while the broker stands still, is what a power cut would leave.  Without the flush
     some of the records are missing, though not in every run: the kernel may have written them of its own accord.
     """
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("needs root and ext4 for a disk of its own")
-    disk, cut = tmp_path / "disk", tmp_path / "cut"
-    with disk.open("wb") as file:
-        file.truncate(600_000_000)
-    subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
+    disk, cut = make_disk(tmp_path / "disk", 600_000_000), tmp_path / "cut"
     acknowledged: list[bytes] = []
     with mounted(disk, tmp_path / "before") as folder:
         kafka = EmbeddedKafka(folder / "kafka").start()

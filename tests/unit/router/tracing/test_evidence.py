@@ -412,11 +412,7 @@ def test_events_that_do_not_go_together_are_a_cause(order: Order) -> None:
     """The invoice holds another amount than the order."""
     order.event("order_placed", 0, amount=100_000).usual(until="confirmed")
     order.event("invoice_issued", 10, invoiced_amount=120_000)
-    rule = next(r for r in order.rules.contradictions if r.differs is not None)
-    assert rule.differs is not None
     decision = order.complain(60, "wrong_charge")
-    if rule.differs.right.attribute != "invoiced_amount":
-        pytest.skip("the example calls it otherwise")
     assert decision.causes[0].department == "finance"
     assert decision.causes[0].kind is CauseKind.CONTRADICTION
 
