@@ -56,6 +56,9 @@ def unavailable(what: str) -> None:
 def _fresh_logging() -> Iterator[None]:
     """No test sees another's log configuration or bound context."""
     structlog.reset_defaults()
+    # By default a logged exception is drawn with every variable of every frame, which takes seconds.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
     structlog.contextvars.clear_contextvars()
     yield
     structlog.reset_defaults()
