@@ -27,6 +27,7 @@ from services.local.maven import kafka_cache
 from services.local.ports import HOST, free_port, is_free
 from services.local.probe import broker_ready
 from services.local.properties import LOG4J, server_properties
+from services.local.repair import mend
 from services.local.report import Report
 from services.local.settings import LocalSettings
 
@@ -156,10 +157,13 @@ def serves(data_dir: Path) -> bool:
 def prepare(
     data_dir: Path, port: int | None, overrides: Mapping[str, str], heap_mb: int, report: Report
 ) -> tuple[list[str], int]:
-    """Make the folder ready to start on, formatted once; the caller holds its lock.
+    """Make the folder ready to start on, formatted once and mended after a power cut; the caller holds its lock.
 
     Returns:
         The command that is the broker, and its port for clients.
+
+    Raises:
+        ConfigurationError: The port is in use, or the storage cannot be used.
     """
     runtime = obtain(report)
     layout = Layout(data_dir)
@@ -167,7 +171,10 @@ def prepare(
     _write(layout.properties, server_properties(port, controller_port, layout.logs, overrides))
     _write(layout.log4j, LOG4J)
     if not (layout.logs / "meta.properties").exists():
+        _refuse_storage_without_its_name(layout)
         _format(layout, runtime)
+    for line in mend(layout.logs):
+        report(f"After an unclean end: {line}")
     options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError"]
     if runtime.archive is not None:
         # Its warnings are about parts of the archive that Java then makes anew, as it does without one.
@@ -181,6 +188,14 @@ def settle_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[in
     port, controller_port = choose_ports(data_dir, wanted, report)
     _write(Layout(data_dir).address, json.dumps({"port": port, "controller_port": controller_port}))
     return port, controller_port
+
+
+def _refuse_storage_without_its_name(layout: Layout) -> None:
+    # Nothing else knows the ids of cluster and directory, and a new format would orphan every record.
+    if layout.logs.is_dir() and any(layout.logs.iterdir()):
+        raise ConfigurationError(
+            f"{layout.logs} holds data but no meta.properties: bring that file back from a backup, or choose another data folder"
+        )
 
 
 def _format(layout: Layout, runtime: Runtime) -> None:

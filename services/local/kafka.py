@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from services.chassis.errors import AkarError, ConfigurationError, TransientError
+from services.local.excerpt import excerpt_of
 from services.local.folder import (
     Layout,
     obtain,
@@ -152,7 +153,7 @@ class EmbeddedKafka:
             code = self._process.poll()
             if code is not None:
                 self._reaped()
-                said = _tail(layout.output, begin)
+                said = excerpt_of(layout.output, begin)
                 if code == EXIT_CANNOT:
                     raise ConfigurationError(said)
                 raise TransientError(
@@ -162,7 +163,7 @@ class EmbeddedKafka:
                 self.kill()
                 raise TransientError(
                     "broker_late",
-                    f"Kafka did not serve in {deadline:.0f} s: {_tail(layout.output, begin)}",
+                    f"Kafka did not serve in {deadline:.0f} s: {excerpt_of(layout.output, begin)}",
                 )
             time.sleep(_POLL_SECONDS)
         return self
@@ -210,12 +211,6 @@ class EmbeddedKafka:
             self._process = None
             if self._owns_watchdog:
                 self._watchdog.close()
-
-
-def _tail(path: Path, begin: int, limit: int = 2000) -> str:
-    with path.open("rb") as file:
-        file.seek(begin)
-        return file.read()[-limit:].decode("utf-8", "replace").strip()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.chassis.retry import exponential
+from services.local.excerpt import excerpt_of
 from services.local.probe import http_ready
 from services.local.settings import inherited_environment
 from services.local.watchdog import Watchdog
@@ -131,6 +132,7 @@ class SupervisedProcess:
         self._gate = gate
         self._emit_to = emit
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"supervise-{spec.name}", daemon=True
@@ -168,13 +170,8 @@ class SupervisedProcess:
         return not self._thread.is_alive()
 
     def log_tail(self, limit: int = 2000) -> str:
-        """The end of what it has written."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - limit))
-                return file.read().decode("utf-8", "replace").strip()
-        except FileNotFoundError:
-            return ""
+        """What it has written since its last start: the first complaint and the end."""
+        return excerpt_of(self.log, self._log_from, limit)
 
     def _run(self) -> None:
         try:
@@ -224,6 +221,7 @@ class SupervisedProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with open_log(self.log) as output:
+            self._log_from = output.tell()
             child = self._watchdog.spawn(
                 self.spec.command,
                 env=inherited_environment(self.spec.env),

@@ -141,6 +141,37 @@ def test_acknowledged_records_outlive_kill_minus_nine(own: RunningBroker) -> Non
     assert read(own.bootstrap, "outlives") == values
 
 
+def test_small_files_that_a_power_cut_broke_are_mended(own: RunningBroker) -> None:
+    """Each of these alone ends the broker at its start, or has it put the records aside; mended, it serves all of them."""
+    create_topic(own.bootstrap, "mended")
+    values = [str(n).encode() for n in range(20)]
+    send(producer_for(own.bootstrap), "mended", values)
+    own.kafka.kill()
+    logs = Layout(own.kafka.data_dir).logs
+    broken = {
+        "replication-offset-checkpoint": b"0\n2\nmended 0 20\nmen",
+        "recovery-point-offset-checkpoint": bytes(40),
+        "log-start-offset-checkpoint": bytes(40),
+        "cleaner-offset-checkpoint": bytes(40),
+        "mended-0/leader-epoch-checkpoint": bytes(8),
+        "mended-0/partition.metadata": None,
+        "__cluster_metadata-0/leader-epoch-checkpoint": b"0\n1\n",
+        "__cluster_metadata-0/partition.metadata": b"",
+        "__cluster_metadata-0/quorum-state": b"",
+    }
+    kept = (logs / "mended-0" / "partition.metadata").read_bytes()
+    for name, content in broken.items():
+        if content is None:
+            (logs / name).unlink()
+        else:
+            (logs / name).write_bytes(content)
+    own.kafka.start()
+    assert (logs / "mended-0" / "partition.metadata").read_bytes() == kept
+    assert read(own.bootstrap, "mended") == values
+    said = Layout(own.kafka.data_dir).output.read_text()
+    assert said.count("After an unclean end: ") == len(broken)
+
+
 def test_a_second_start_on_the_same_folder_is_refused(own: RunningBroker) -> None:
     """While one runs, another is told the process that has the folder, and the first one is not disturbed."""
     second = subprocess.run(
