@@ -118,6 +118,8 @@ def java_command(java: Java, classpath: Sequence[Path], log4j: Path, *options: s
     return [
         str(java.path),
         *options,
+        # The second compiler costs more in the minutes that a laptop's broker is busy than its faster code brings back.
+        "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={log4j}",

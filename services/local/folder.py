@@ -205,7 +205,7 @@ def _format(layout: Layout, runtime: Runtime) -> None:
     settings = layout.root / "format.properties"
     _write(settings, server_properties(1, 2, aside, {}))
     cluster = base64.urlsafe_b64encode(uuid.UUID(random_id()).bytes).decode().rstrip("=")
-    java = java_command(runtime.java, runtime.classpath, layout.log4j, "-XX:TieredStopAtLevel=1")
+    java = java_command(runtime.java, runtime.classpath, layout.log4j)
     done = subprocess.run(
         [
             *java,
