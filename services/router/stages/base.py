@@ -171,8 +171,18 @@ class Stage(ABC):
         headers.append((FORWARDED, f"{record.partition}:{record.offset}".encode()))
         partition.emit(Output(record.topic, record.key, record.value, [*headers]))
 
-    def dead_letter(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
-        """Keep a record that cannot be processed, whole unless it is larger than `VALUE_LIMIT`."""
+    def dead_letter(
+        self, partition: Partition, record: Record, reason: str, detail: str, *, about: str = ""
+    ) -> None:
+        """Keep a record that cannot be processed, whole unless it is larger than `VALUE_LIMIT`.
+
+        Args:
+            partition: whose transaction.
+            record: which.
+            reason: a code.
+            detail: a sentence.
+            about: tells letters of one record apart, when it set off several things.
+        """
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         failed_at = recorded_time(record)
         # Whole it might not fit into a record: no checkpoint could be made with it, in any life of this worker.
@@ -193,9 +203,8 @@ class Stage(ABC):
             failed_at=failed_at,
         )
         metrics.DEAD_LETTERS.labels(topics.Party.ROUTER.value, reason).inc()
-        self.send(
-            partition, self._dlq, letter, event_id=ids.event_id("dead-letter", origin), at=failed_at
-        )
+        event_id = ids.event_id("dead-letter", f"{origin}#{about}" if about else origin)
+        self.send(partition, self._dlq, letter, event_id=event_id, at=failed_at)
 
     def send(
         self,

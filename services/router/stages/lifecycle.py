@@ -21,6 +21,7 @@ from schemas.tracing import Decision, TraceAnsweredV1
 from schemas.vocabulary import MessageKind
 from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
+from services.chassis.errors import PermanentError
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
 from services.router.lifecycle import finding, machine, which
@@ -215,20 +216,35 @@ class LifecycleStage(Stage):
         # The record's own time bounds what it claims, so that no writer can make things due early.
         now = min(microseconds(envelope.data.at), record.timestamp * 1000)
         for item, _row in partition.store.items(rows.DUE, below=rows.due_item(now, "")):
-            complaint = item[rows.DIGITS :].decode()
-            life = self._life(partition, complaint)
-            if life is None:
+            # Each by itself: one that cannot be handled must not hold up what is due behind it, at this tick and every other.
+            partition.begin()
+            try:
+                self._fall_due(partition, item, now, envelope)
+            except PermanentError as error:
+                partition.roll_back()
                 partition.store.delete(rows.DUE, item)
-                continue
-            waits = machine.due if life.case_id is not None else finding.due
-            step = waits(life, as_of=now)
-            partition.store.delete(rows.DUE, item)
-            self._carry_out(partition, step, envelope)
+                complaint = item[rows.DIGITS :].decode()
+                detail = f"complaint {complaint}, which fell due at this tick: {error.detail}"
+                self.dead_letter(partition, record, error.code, detail, about=complaint)
+        partition.begin()
         for life in self.retention.tick(partition, now):
             self._forget(partition, life, envelope)
         for kept in early.expired(partition, now):
             detail = "a message about no complaint; its text is in the record at its origin"
             self.dead_letter(partition, kept, "unknown_complaint", detail)
+
+    def _fall_due(
+        self, partition: Partition, item: bytes, now: int, envelope: Envelope[ClockTickedV1]
+    ) -> None:
+        """What waited until now goes on."""
+        life = self._life(partition, item[rows.DIGITS :].decode())
+        if life is None:
+            partition.store.delete(rows.DUE, item)
+            return
+        waits = machine.due if life.case_id is not None else finding.due
+        step = waits(life, as_of=now)
+        partition.store.delete(rows.DUE, item)
+        self._carry_out(partition, step, envelope)
 
     def _forget(self, partition: Partition, life: Life, envelope: Envelope[Any]) -> None:
         """Tell the evidence stage that nobody waits for answers about a complaint any more."""

@@ -22,6 +22,7 @@ from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import ComplaintState, MessageKind, Outcome, Transition
 from services.chassis.partitioner import partition_for
 from services.registry import load_example
+from services.router.checkpoint import checkpointer
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
@@ -391,6 +392,39 @@ def test_waiting_ends_by_itself_at_its_time(pipeline: Pipeline) -> None:
         )
     assert len(pipeline.decisions) == 2
     assert pipeline.decisions[-1].as_of == due
+
+
+def test_what_cannot_go_on_when_it_falls_due_holds_up_nothing_behind_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two complaints that fall due at one tick the first leads to more than a record takes: it is one dead letter."""
+    place = partition_for(b"C-1", PARTITIONS)
+    behind = next(
+        name for n in count(2) if partition_for((name := f"C-{n}").encode(), PARTITIONS) == place
+    )
+    long_case = "📦" * 250
+    pipeline.happens("order_placed", 3, case_id=long_case)
+    pipeline.complains(case_id=long_case)
+    pipeline.happens("order_placed", 1)
+    pipeline.complains(complaint_id=behind)
+    assert [each.outcome for each in pipeline.decisions] == [Outcome.WAITING] * 2
+    asked = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
+    large, small = (len(each.key or b"") + len(each.value or b"") for each in asked)
+
+    later = NOW + timedelta(days=30)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpointer, "LARGEST_RECORD", (large + small) // 2)
+        due = ClockTickedV1(partition=place, at=later)
+        record = codec.encode(codec.wrap(due, id="due", source="/akar/ticker", time=later))
+        name = PREFIX + topics.CLOCK_TICK.name
+        pipeline._handle(name, record.key, record.value, record.headers, place, later)
+    # What the tick led to is handled, and the next one is as any.
+    tick(pipeline, later + timedelta(seconds=1))
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "output_too_large"
+    assert "C-1" in letter.detail
+    assert [each.complaint_id for each in pipeline.decisions[2:]] == [behind]
 
 
 def test_a_tick_cannot_hasten_time(pipeline: Pipeline) -> None:
