@@ -32,13 +32,15 @@ import uvicorn
 from bench.cluster import Cluster
 from bench.throughput import DEPARTMENTS, ROOT
 from schemas import topics
+from services.chassis.settings import KafkaSettings
 from services.local.kafka import EmbeddedKafka
 
-WARM_UP_SECONDS: Final = 2.0
+WARM_UP_SECONDS: Final = 20.0
 ROUNDS_SECONDS: Final = 75.0
 """No further round of one rate begins after this."""
 PATIENCE_SECONDS: Final = 20.0
-"""After the last POST, for webhooks that are still to come."""
+"""For events that are still to be read, and after the last POST for webhooks that are still to come."""
+PREFIX: Final = "latency-akar-"
 _COMPLAINT: Final = re.compile(rb'"complaint_id": ?"([^"]+)"')
 
 
@@ -234,13 +236,14 @@ async def akar(
     env = {
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap,
-        "KAFKA_TOPIC_PREFIX": "latency-akar-",
+        "KAFKA_TOPIC_PREFIX": PREFIX,
         "AKAR_LOG_LEVEL": "warning",
         "PYTHONPATH": str(tree),
     }
     command = [sys.executable, "-m", "services.cli", "up", "--ready-json"]
     command += ["--data-dir", str(folder / "akar"), "--webhooks", webhooks.url]
     command += ["--registry", str(ROOT / "examples" / "shop")]
+    progress = None
     with (folder / "akar-up.log").open("wb") as log:
         child = await asyncio.create_subprocess_exec(
             *command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=log
@@ -254,8 +257,13 @@ async def akar(
         ready = json.loads(line)
         headers = {"Authorization": f"Bearer {ready['channel_key']}"}
         parent = psutil.Process(child.pid)
+        kafka = KafkaSettings(bootstrap_servers=cluster.bootstrap, topic_prefix=PREFIX)
+        observed = kafka.topic(topics.PROCESS_OBSERVED.name)
+        progress = cluster.progress(kafka.group("router"), observed)
+        events = 0
 
         async def prepare(cases: list[str]) -> None:
+            nonlocal events
             async with httpx.AsyncClient() as client:
                 for start in range(0, len(cases), 200):
                     lines = [e for case in cases[start : start + 200] for e in _late_packing(case)]
@@ -266,13 +274,20 @@ async def akar(
                         timeout=60.0,
                     )
                     answer.raise_for_status()
+                    events += len(lines)
             # The router is to have them before the first complaint comes.
-            await asyncio.sleep(1.5)
+            until = time.monotonic() + PATIENCE_SECONDS
+            while await asyncio.to_thread(progress.committed) < events:
+                if time.monotonic() >= until:
+                    raise RuntimeError(f"{observed}: the router has not read {events} events")
+                await asyncio.sleep(0.1)
 
         processes = {_name(each): each for each in (parent, *parent.children(recursive=True))}
         processes["broker"] = broker
         yield Target(f"{ready['intake']}/v1/complaints", headers, processes, prepare)
     finally:
+        if progress is not None:
+            progress.close()
         if child.returncode is None:
             child.send_signal(signal.SIGTERM)
             try:
