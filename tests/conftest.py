@@ -7,12 +7,16 @@ import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import Postgres, start_postgres
+
+if TYPE_CHECKING:
+    from tests.support.broker import RunningBroker
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 FOLDER_MARKERS = ("integration", "e2e")
@@ -97,6 +101,26 @@ def broker() -> Iterator[str]:
         yield started.bootstrap_servers
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def _victims() -> Iterator[RunningBroker]:
+    from tests.support.broker import start_test_broker
+
+    with start_test_broker() as started:
+        yield started
+
+
+@pytest.fixture
+def victim(_victims: RunningBroker) -> RunningBroker:
+    """A real broker that a test may stop, wake and kill; whoever comes after finds it running, at the same address.
+
+    What it holds of earlier tests lies under other prefixes.
+    """
+    if not (_victims.kafka.pid and _victims.kafka.ready()):
+        _victims.kafka.kill()
+        _victims.kafka.start(deadline=120)
+    return _victims
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from services.chassis.provision import provision
 from services.chassis.records import Received
 from services.chassis.settings import KafkaSettings
 from services.intake.channels import key_digest
-from tests.support.broker import RunningBroker, start_test_broker
+from tests.support.broker import RunningBroker
 
 KEY = "ck_live_abcdefgh_one"
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
@@ -214,18 +214,13 @@ async def test_batch_is_pipelined(http: httpx.AsyncClient) -> None:
     assert took < 10, f"{took:.1f} s: at least one wait of 5 ms per line"
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[RunningBroker]:
-    """A broker of this module's own: it is stopped."""
-    with start_test_broker() as started:
-        yield started
-
-
 async def test_broker_that_stands_still_is_503_in_time(
-    own: RunningBroker, topic_prefix: str, tmp_path: Path
+    victim: RunningBroker, topic_prefix: str, tmp_path: Path
 ) -> None:
     """Within 5.5 s each caller knows that nothing is promised; afterwards the same keys are taken, each once."""
-    kafka = KafkaSettings(bootstrap_servers=own.bootstrap, topic_prefix=topic_prefix, partitions=2)
+    kafka = KafkaSettings(
+        bootstrap_servers=victim.bootstrap, topic_prefix=topic_prefix, partitions=2
+    )
     provision(kafka, [])
     with running(kafka, tmp_path) as intake:
         async with httpx.AsyncClient(base_url=intake.url, headers=HEADERS, timeout=20) as client:
@@ -238,7 +233,7 @@ async def test_broker_that_stands_still_is_503_in_time(
                 return response, time.monotonic() - began
 
             await until_accepted(client)
-            pid = own.kafka.pid
+            pid = victim.kafka.pid
             assert pid is not None
             os.kill(pid, signal.SIGSTOP)
             try:

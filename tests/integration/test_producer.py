@@ -19,17 +19,10 @@ from services.chassis.producer import EventPublisher
 from services.chassis.provision import provision
 from services.chassis.records import Ack, Outgoing, Received
 from services.chassis.settings import KafkaSettings
-from tests.support.broker import RunningBroker, start_test_broker
+from tests.support.broker import RunningBroker
 
 TOPIC = "process.observed"
 Publisher = Callable[..., EventPublisher]
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[RunningBroker]:
-    """A broker of this module's own: it is stopped and killed."""
-    with start_test_broker() as started:
-        yield started
 
 
 def provisioned(bootstrap: str, prefix: str) -> KafkaSettings:
@@ -44,8 +37,8 @@ def settings(broker: str, topic_prefix: str) -> KafkaSettings:
 
 
 @pytest.fixture
-def own_settings(own: RunningBroker, topic_prefix: str) -> KafkaSettings:
-    return provisioned(own.bootstrap, topic_prefix)
+def own_settings(victim: RunningBroker, topic_prefix: str) -> KafkaSettings:
+    return provisioned(victim.bootstrap, topic_prefix)
 
 
 @pytest.fixture
@@ -172,12 +165,12 @@ async def test_missing_topic_does_not_hold_up_the_others(
 
 
 async def test_broker_that_stands_still_costs_no_more_than_the_deadline(
-    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+    victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
     """kafka-python's own future may stay open for ever; ours does not, and afterwards all is well again."""
     publisher = make(own_settings, deadline_seconds=1.5)
     await _again(publisher, 20, b"before")
-    with paused(own):
+    with paused(victim):
         began = time.monotonic()
         with pytest.raises(BrokerUnavailable, match=r"1\.5 s"):
             await publisher.publish(TOPIC, b"k", b"during")
@@ -190,12 +183,12 @@ async def test_broker_that_stands_still_costs_no_more_than_the_deadline(
 
 
 async def test_what_is_unacknowledged_is_bounded(
-    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+    victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
     """While nothing is acknowledged, one more than the bound is refused at once: nothing of it was sent."""
     publisher = make(own_settings, max_in_flight=10, deadline_seconds=1.0)
     await _again(publisher, 20, b"before")
-    with paused(own):
+    with paused(victim):
         waiting = [publisher.publish(TOPIC, b"k", b"v") for _ in range(10)]
         began = time.monotonic()
         with pytest.raises(Overloaded):
@@ -211,12 +204,12 @@ async def test_what_is_unacknowledged_is_bounded(
 
 
 async def test_client_that_is_stuck_is_made_anew(
-    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+    victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
     """A record open for longer than allowed costs the client its place; the next one works."""
     publisher = make(own_settings, give_up_seconds=1.0, deadline_seconds=0.5)
     await _again(publisher, 20, b"before")
-    with paused(own):
+    with paused(victim):
         with pytest.raises(BrokerUnavailable):
             await publisher.publish(TOPIC, b"k", b"during")
         ends = time.monotonic() + 15
@@ -228,15 +221,15 @@ async def test_client_that_is_stuck_is_made_anew(
 
 
 async def test_killed_broker_is_found_again(
-    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+    victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
     """kill -9 and a start later: what was acknowledged is there, and writing goes on soon after."""
     publisher = make(own_settings, deadline_seconds=2.0)
     await _again(publisher, 20, b"before")
-    own.kafka.kill()
+    victim.kafka.kill()
     with pytest.raises(BrokerUnavailable):
         await publisher.publish(TOPIC, b"k", b"during")
-    await asyncio.to_thread(own.kafka.start, 60)
+    await asyncio.to_thread(victim.kafka.start, 60)
     assert isinstance(await _again(publisher, 15), Ack)
     values = [record.value for record in read_all(own_settings)]
     assert values.count(b"before") >= 1
@@ -245,22 +238,22 @@ async def test_killed_broker_is_found_again(
 
 @pytest.mark.slow
 async def test_broker_that_was_away_for_long_is_written_to_at_once(
-    own: RunningBroker, own_settings: KafkaSettings, make: Publisher
+    victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
     """Away for longer than kafka-python keeps a batch, with records under way: the first seconds after it count again."""
     publisher = make(own_settings, deadline_seconds=2.0)
     await _again(publisher, 20, b"before")
-    assert own.kafka.pid is not None
-    os.kill(own.kafka.pid, signal.SIGSTOP)
+    assert victim.kafka.pid is not None
+    os.kill(victim.kafka.pid, signal.SIGSTOP)
     waiting = [publisher.publish(TOPIC, b"%d" % n, b"under way") for n in range(50)]
     await asyncio.sleep(0.2)
-    own.kafka.kill()
+    victim.kafka.kill()
     ends = time.monotonic() + 12
     while time.monotonic() < ends:
         waiting.append(publisher.publish(TOPIC, b"k", b"during"))
         await asyncio.sleep(0.5)
     await asyncio.gather(*waiting, return_exceptions=True)
-    await asyncio.to_thread(own.kafka.start, 60)
+    await asyncio.to_thread(victim.kafka.start, 60)
 
     assert isinstance(await _again(publisher, 8), Ack)
 
