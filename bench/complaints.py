@@ -18,7 +18,7 @@ from typing import Final
 import psutil
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from bench.cluster import PARTITIONS, Cluster
+from bench.cluster import Cluster
 from bench.contenders.settings import Settings
 from bench.records import Event
 from bench.throughput import (
@@ -59,13 +59,17 @@ _TEXTS: Final = (
 )
 
 
-def _quix(settings: Settings, kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
-    command, environment = peer("quix_complaints", "bench")(settings, kafka)
-    return command, {
-        **environment,
-        "BENCH_PREFIX": kafka.topic_prefix,
-        "BENCH_REGISTRY": str(ROOT / "examples" / "shop"),
-    }
+def _peer(
+    module: str, venv: str | None = None
+) -> Callable[[Settings, KafkaSettings], tuple[list[str], Mapping[str, str]]]:
+    def command(settings: Settings, kafka: KafkaSettings) -> tuple[list[str], Mapping[str, str]]:
+        extra = {
+            "BENCH_PREFIX": kafka.topic_prefix,
+            "BENCH_REGISTRY": str(ROOT / "examples" / "shop"),
+        }
+        return peer(module, venv, **extra)(settings, kafka)
+
+    return command
 
 
 CONTENDERS: Final = {
@@ -76,8 +80,15 @@ CONTENDERS: Final = {
             "quix",
             "Quix Streams, same core and outputs",
             "exactly once",
-            _quix,
+            _peer("quix_complaints", "bench"),
             "quix",
+        ),
+        Contender(
+            "faust",
+            "stock Faust tables, same core and outputs",
+            "at least once",
+            _peer("faust_complaints"),
+            "faust",
         ),
     )
 }
@@ -167,7 +178,12 @@ class Decisions:
                 "fetch.wait.max.ms": 50,
             }
         )
-        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+        self._consumer.assign(
+            [
+                TopicPartition(topic, number, 0)
+                for number in range(topics.COMPLAINT_TRACED.default_partitions)
+            ]
+        )
 
     def count(self) -> int:
         """How many there are by now."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import faust
-
+from bench.contenders.faust_app import PARTITIONS, application, start
 from bench.contenders.settings import read
 from schemas import codec
 from schemas.process import ProcessObservedV1
@@ -16,27 +15,9 @@ from schemas.process import ProcessObservedV1
 
 def main() -> None:
     settings = read()
-    app = faust.App(
-        settings.group,
-        broker=f"kafka://{settings.bootstrap}",
-        store="rocksdb://",
-        datadir=str(settings.state_dir),
-        key_serializer="raw",
-        value_serializer="raw",
-        consumer_auto_offset_reset="earliest",
-        web_enabled=False,
-        topic_partitions=4,
-        topic_disable_leader=True,
-        # Each commit flushes the changelog record by record; at the interval of the others it would do little else.
-        broker_commit_interval=max(1.0, settings.commit_seconds),
-        broker_max_poll_records=1_000,
-        producer_linger=0.005,
-        producer_acks=-1,
-        stream_buffer_maxsize=32_768,
-        worker_redirect_stdouts=False,
-    )
+    app = application(settings)
     contracts = (ProcessObservedV1,)
-    table = app.Table("events", key_type=bytes, value_type=bytes, partitions=4)
+    table = app.Table("events", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
 
     async def keep(stream: Any) -> None:
         async for event in stream.events():
@@ -49,9 +30,7 @@ def main() -> None:
                 table[row] = event.value
 
     app.agent(app.topic(settings.topic, key_type=bytes, value_type=bytes))(keep)
-    app.worker_init()
-    app.finalize()
-    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+    start(app)
 
 
 if __name__ == "__main__":
