@@ -117,6 +117,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("L3", "L4", "L5", "L6", "L7", "L11", "L12"),
         "its commit does nothing; offsets are in the checkpoint's transaction",
         "checkpoint.fences:Consumer.commit",
+        on_the_broker=True,
     ),
     Fence(
         "no waiting for acknowledgements",
