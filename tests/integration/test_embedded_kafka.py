@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -122,6 +123,16 @@ def wait_ended(pid: int, deadline: float = DEADLINE) -> None:
     while not ended(pid):
         assert time.monotonic() < until, f"process {pid} still runs after {deadline} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def whole_log(data_dir: Path) -> Iterator[None]:
+    """Everything that the broker has said, for the report of a test that fails: its disk is unmounted by then."""
+    try:
+        yield
+    except BaseException:
+        print(Layout(data_dir).output.read_text(errors="replace"))
+        raise
 
 
 def command(data_dir: Path, *more: str) -> list[str]:
@@ -353,7 +364,11 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
             photograph(disk, cut)
         finally:
             kafka.kill()
-    with mounted(cut, tmp_path / "after") as folder, EmbeddedKafka(folder / "kafka") as kafka:
+    with (
+        mounted(cut, tmp_path / "after") as folder,
+        whole_log(folder / "kafka"),
+        EmbeddedKafka(folder / "kafka") as kafka,
+    ):
         assert read(kafka.bootstrap, "plain") == acknowledged
         assert read(kafka.bootstrap, "transactional") == acknowledged
 

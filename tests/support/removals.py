@@ -229,7 +229,9 @@ def _handled_again() -> Patches:
 
 
 def _letters_escape() -> Patches:
-    def refuse(self: Stage, _partition: Any, _record: Any, reason: str, detail: str) -> None:
+    def refuse(
+        self: Stage, _partition: Any, _record: Any, reason: str, detail: str, **_: Any
+    ) -> None:
         raise RuntimeError(f"{reason}: {detail}")
 
     return [patch.object(Stage, "dead_letter", refuse)]
