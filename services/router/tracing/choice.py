@@ -39,6 +39,7 @@ def raw_confidence(
     missing: tuple[Missing, ...],
     *,
     unfinished: bool = False,
+    doubt: float = 0.0,
     claims: int = 0,
 ) -> int:
     """Return a score (parts) that rises with how likely the first cause is right; not yet calibrated.
@@ -46,7 +47,8 @@ def raw_confidence(
     For an unknown first cause, the known part. Otherwise 1 less half of what is unknown, times: how far
     the first is ahead of the next where that is judged and not measured (at least 0.8), 0.97 for each
     doubtful time and each missing fact (at most three of each), 0.97 where the first rests on nothing
-    having happened (``unfinished``: an event may be lost), 0.9 to 1 for how clear the words are, and
+    having happened (``unfinished``: an event may be lost), half of how likely (``doubt``) it has happened and
+    the event was lost, 0.9 to 1 for how clear the words are, and
     0.6 where somebody tells it differently (``claims``) and nobody else has confirmed either.
     """
     first = causes[0]
@@ -64,6 +66,7 @@ def raw_confidence(
     doubts = len({(f.activity, f.finding) for f in flags if f.finding in DOUBTFUL})
     less = min(3, doubts) + min(3, len(missing)) * (2 if unfinished else 1) + unfinished
     score *= _PER_DOUBT**less
+    score *= 1 - doubt / 2
     if claims:
         score *= _CLAIMED
     clear = max((each.probability for each in scores), default=0.0)

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from schemas.vocabulary import CauseKind, Finding, Transition
 from services.router.tracing.company import Rules, SymptomRule
 from services.router.tracing.contradictions import Contradiction
-from services.router.tracing.lateness import Lateness, hours
+from services.router.tracing.lateness import Lateness, doubted, hours
 from services.router.tracing.model import PARTS, Cause, Evidence, SymptomScore
 from services.router.tracing.timeline import Timeline
 
@@ -114,10 +114,13 @@ def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
     unknown = 0.0
     # A fault in the goods explains a word about the goods; only without one is waiting asked.
     asks_time = not (faults and rule.presumes) and not denial_first
+    if lateness is not None:
+        lateness = doubted(lateness, rules, lambda department: tilt(rule, department, TILT))
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
         if timeline.faults:
-            timed, faults = _explained(timed, faults, lateness, timeline, rules)
+            timed, faults, either = _explained(timed, faults, lateness, timeline, rules)
+            unknown += either
     if denied and not timed:
         evidence.extend(
             Evidence(
@@ -301,15 +304,17 @@ def _explained(
     lateness: Lateness,
     timeline: Timeline,
     rules: Rules,
-) -> tuple[list[Weight], list[Weight]]:
+) -> tuple[list[Weight], list[Weight], float]:
     """Let a fault of an activity explain that activity's delay, as far as it is likely to.
 
     An incomplete address is why the courier took long: the delay then weighs for whoever the fault
     belongs to, whatever words the customer found for the waiting. Of several attempts the first that did
     not succeed counts, and only for the time after it: whoever came too late for the first is late by
-    their own doing. A fault is counted once: beside the delay only when it is another activity's.
+    their own doing. A fault is counted once: beside the delay only when it is another activity's. The last value
+    is the part of the time that belongs to the one or the other, by the less likely reading.
     """
     left: list[Weight] = []
+    either: list[float] = []
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
         why = why or _delaying(delay.activity, lateness, timeline, rules)
@@ -326,11 +331,19 @@ def _explained(
             events = tuple(sorted({*delay.events, *(e for w in why for e in w.events)}))
             left.append(delay._replace(events=events))
             continue
-        moved = delay.weight * (1 - own) * attributable(fault.weight)
+        rest = delay.weight * (1 - own)
+        moved = rest * attributable(fault.weight)
+        # One of the two it was, not both: whoever it less likely was is not told for it.
+        if moved < rest / 2:
+            either.append(moved)
+            left.append(delay._replace(weight=delay.weight - moved))
+            continue
+        either.append(rest - moved)
         left.append(fault._replace(weight=moved))
-        left.append(delay._replace(weight=delay.weight - moved))
+        if own > 0:
+            left.append(delay._replace(weight=delay.weight - rest))
     late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
-    return left, [fault for fault in faults if fault.activity not in late]
+    return left, [fault for fault in faults if fault.activity not in late], math.fsum(either)
 
 
 def attributable(likelihood: float) -> float:

@@ -9,6 +9,7 @@ silent; who is charged for it is still measured only as far as each source has s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas.vocabulary import Finding, Transition
@@ -44,6 +45,9 @@ class Lateness(NamedTuple):
     unheard: bool = False
     """Whether the promise itself was too short cannot be told: its activity's source is silent since it was
     due, or the beginning is not recorded."""
+    unseen: tuple[tuple[str, float], ...] = ()
+    """Owner of the open step and of those that must follow it, each with how likely its completion is lost (0..1);
+    empty where none would be."""
 
     @property
     def charged(self) -> int:
@@ -89,12 +93,13 @@ def measure(
     cancelled = finished_at is None and way.cancelled()
     open_activity: str | None = None
     path: tuple[OwnDelay, ...] = ()
+    unseen: tuple[tuple[str, float], ...] = ()
     if finished_at is not None:
         path = clock.stretches(way.groups(promise.activity))
     elif not cancelled:
         open_activity, path = _frontier(way, clock)
         if path and path[-1].unfinished and path[-1].charged > 0:
-            path = (*path[:-1], _doubted(way, path[-1], case, as_of))
+            unseen = _unseen(way, path[-1], case, as_of)
     due, due_event = _promised(way)
     late: int | None = None
     if due is not None and not cancelled:
@@ -110,16 +115,22 @@ def measure(
     silent = {
         rules.activities[stretch.members[-1]].source
         for stretch in path
-        if stretch.unfinished and stretch.end < as_of and stretch.unknown > stretch.doubted
+        if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
     }
-    # The beginning is not recorded: what was lost before the first event cannot be told from a short promise.
+    # Nothing could be measured, or the beginning is not recorded: what was lost before the first event cannot
+    # be told from a short promise.
     unheard = (
-        due_event is not None
-        and late is not None
+        late is not None
         and late > 0
-        and way.finish(promise.chain[0]) is None
-        and (first := way.first()) is not None
-        and first.transition is Transition.COMPLETE
+        and (
+            not path
+            or (
+                due_event is not None
+                and way.finish(promise.chain[0]) is None
+                and (first := way.first()) is not None
+                and first.transition is Transition.COMPLETE
+            )
+        )
     )
     if late is not None and late > 0 and finished_at is None and not foreseen:
         # Nobody has spoken for the promised activity since it was due: it may have been done.
@@ -141,6 +152,7 @@ def measure(
         cancelled=cancelled,
         foreseen=foreseen,
         unheard=unheard,
+        unseen=unseen,
     )
 
 
@@ -171,21 +183,24 @@ def _undated(promise: PromiseRule, rules: Rules) -> Missing:
 def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]:
     """Return the activity where the case stands, with the delays up to there.
 
-    Of several open branches the one that is charged most counts; ties go by id.
+    Of several open branches the one counts that is charged for something that is known to have gone wrong in it
+    (that nothing was heard of another may be a lost event), else the one that is charged most; ties go by id.
     """
-    choices: list[tuple[int, int, str, tuple[OwnDelay, ...]]] = []
+    choices: list[tuple[bool, int, int, str, tuple[OwnDelay, ...]]] = []
+    wrong = {fault.activity for fault, _ in way.timeline.faults}
     for key in way.open():
         path = clock.stretches(way.groups(key))
         if path:
-            choices.append((-path[-1].charged, -path[-1].unknown, key, path))
+            charged, unknown = path[-1].charged, path[-1].unknown
+            choices.append((not (charged and key in wrong), -charged, -unknown, key, path))
     if not choices:
         return None, ()
-    _, _, key, path = min(choices, key=lambda choice: choice[:3])
+    *_, key, path = min(choices, key=lambda choice: choice[:4])
     return key, path
 
 
-def _doubted(way: Way, last: OwnDelay, case: Case, as_of: int) -> OwnDelay:
-    """Take from what is charged for an open step what may be another's, had its completion been lost."""
+def _unseen(way: Way, last: OwnDelay, case: Case, as_of: int) -> tuple[tuple[str, float], ...]:
+    """Return the open step and those that must follow it, with how likely each one's completion was lost."""
     rules, key = way.rules, last.members[-1]
     steps, chain = [key], way.promise.chain
     for after in chain[chain.index(key) + 1 :]:
@@ -193,19 +208,34 @@ def _doubted(way: Way, last: OwnDelay, case: Case, as_of: int) -> OwnDelay:
             steps.append(after)
     if len(steps) == 1 or not rules.sources[rules.activities[key].source].assumed:
         # What the customer denies to have, or a source that is known to be behind.
-        return last
+        return ()
     if any(e.activity == key and "answered_by" in e.attributes for e in way.timeline.events):
         # Somebody was asked, and says that it is not done.
-        return last
+        return ()
     known = losses.added(case.losses, losses.counted(case.events, rules, as_of))
     rate = losses.rates([rules.activities[step].source for step in steps], known)
-    parts = losses.still([rules.activities[step].owner for step in steps], rate)
+    owners = (rules.activities[step].owner for step in steps)
+    return tuple(zip(owners, rate, strict=True))
+
+
+def doubted(lateness: Lateness, rules: Rules, weigh: Callable[[str], float]) -> Lateness:
+    """Take from what is charged for an open step what may be another's, had its completion been lost.
+
+    ``weigh`` says how readily a department is late in what the customer complains of.
+    """
+    if not lateness.unseen:
+        return lateness
+    parts = losses.still(lateness.unseen, weigh)
     if PARTS - parts < losses.LEAST:
-        return last
-    doubted = last.charged - last.charged * parts // PARTS
-    return last._replace(
-        charged=last.charged - doubted, unknown=last.unknown + doubted, doubted=doubted
-    )
+        return lateness
+    last = lateness.path[-1]
+    doubt = last.charged - last.charged * parts // PARTS
+    open_ = last._replace(charged=last.charged - doubt, unknown=last.unknown + doubt, doubted=doubt)
+    missing = lateness.missing
+    if last.unknown == 0 and last.own is not None and last.owner is not None:
+        rule = rules.activities[last.members[-1]]
+        missing = (*missing, Missing(rule.id, rule.owner, rule.source, Finding.MISSING))
+    return lateness._replace(path=(*lateness.path[:-1], open_), missing=missing)
 
 
 def _expected(way: Way, last: OwnDelay) -> int | None:
@@ -275,9 +305,7 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
                 if allowance_of(rule, way.timeline) is None:
                     found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
             elif key == stretch.members[-1] and stretch.unfinished and stretch.unknown > 0:
-                silent = stretch.unknown > stretch.doubted
-                finding = Finding.SILENT if silent else Finding.MISSING
-                found.append(Missing(key, rule.owner, rule.source, finding))
+                found.append(Missing(key, rule.owner, rule.source, Finding.SILENT))
     origin = way.promise.chain[0]
     if path and way.finish(origin) is None and path[0].members[0] != origin:
         rule = way.rules.activities[origin]
@@ -321,7 +349,7 @@ def _finding(stretch: OwnDelay) -> Evidence:
         return Evidence(stretch.event, activity, Finding.MISSING, stretch.owner, None)
     if not stretch.unfinished:
         finding = Finding.LATE if stretch.charged > 0 else Finding.ON_TIME
-    elif stretch.unknown > stretch.doubted:
+    elif stretch.unknown > 0:
         finding = Finding.SILENT
     else:
         finding = Finding.OVERDUE if stretch.charged > 0 else Finding.PENDING

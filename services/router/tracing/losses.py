@@ -9,7 +9,7 @@ Hazard: everything is counted in whole numbers and bounded, so that the same str
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.vocabulary import Transition
@@ -85,20 +85,22 @@ def rates(sources: Sequence[str], losses: Losses) -> tuple[float, ...]:
     return tuple(found)
 
 
-def still(owners: Sequence[str], rate: Sequence[float]) -> int:
+def still(unseen: Iterable[tuple[str, float]], weigh: Callable[[str], float]) -> int:
     """Return how likely (parts) the first of some unseen steps, or another of its owner, is where the case stands.
 
-    The steps follow one another, and nothing is known of any. The case stands at the *j*-th if all before it were
-    done and their completions lost: with odds of the product of their sources' rates. Which of the steps
-    takes so long is even.
+    The steps (owner, how likely its completion is lost) follow one another, and nothing is known of any. The
+    case stands at the *j*-th if all before it were done and their completions lost: with odds of the product
+    of their sources' rates, times how readily its owner is late (``weigh``).
     """
     odds = 1.0
     total = own = 0.0
-    same = True
-    for owner, lost in zip(owners, rate, strict=True):
-        same = same and owner == owners[0]
-        total += odds
+    first, same = None, True
+    for owner, lost in unseen:
+        first = first or owner
+        same = same and owner == first
+        here = odds * weigh(owner)
+        total += here
         if same:
-            own += odds
+            own += here
         odds *= lost
     return round(PARTS * own / total)

@@ -9,7 +9,7 @@ Hazard: everything here must be a function of its arguments; the looks are compa
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from schemas.vocabulary import CauseKind
 from services.router.tracing import trust
@@ -107,7 +107,7 @@ def _weighed(
             _scores(complaint, rules),
             flags,
             base.missing,
-            unfinished=_unfinished(base.causes, leading(base.found)),
+            **_resting(base.causes, leading(base.found)),
             claims=len(claims),
         ),
         rules,
@@ -170,22 +170,25 @@ def _see(
         missing=missing,
         broken=broken,
         confidence=calibrated(
-            raw_confidence(
-                causes, scores, flags, missing, unfinished=_unfinished(causes, lateness)
-            ),
+            raw_confidence(causes, scores, flags, missing, **_resting(causes, lateness)),
             rules,
         ),
     )
 
 
-def _unfinished(causes: tuple[Cause, ...], lateness: Lateness | None) -> bool:
-    """Say whether the first cause is charged for something that has not happened, as far as is known."""
-    if lateness is None or causes[0].hours <= 0:
-        return False
-    return any(
-        stretch.unfinished and stretch.members[-1] == causes[0].activity
-        for stretch in lateness.path
-    )
+class _Resting(TypedDict):
+    unfinished: bool
+    doubt: float
+
+
+def _resting(causes: tuple[Cause, ...], lateness: Lateness | None) -> _Resting:
+    """Say whether the first cause is charged for something that has not happened, and how likely it has all the same."""
+    if lateness is not None and causes[0].hours > 0:
+        for stretch in lateness.path:
+            if stretch.unfinished and stretch.members[-1] == causes[0].activity:
+                doubt = stretch.doubted / max(1, stretch.charged + stretch.doubted)
+                return {"unfinished": True, "doubt": doubt}
+    return {"unfinished": False, "doubt": 0.0}
 
 
 def _last_part(looks: list[Lateness]) -> Lateness:

@@ -162,5 +162,9 @@ def _passed(step: Step, event: ProcessEvent, rule: ActivityRule) -> None:
         step.skipped = event.event_id
     elif event.transition is Transition.CANCEL:
         step.cancelled = event.event_id
-    elif rule.repeats:
-        step.attempts = (*step.attempts, (event.at, event.event_id))
+    else:
+        if rule.repeats:
+            step.attempts = (*step.attempts, (event.at, event.event_id))
+        if step.start is None:
+            # What went wrong with it had begun.
+            step.start = event.at

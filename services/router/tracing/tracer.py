@@ -35,7 +35,7 @@ from services.router.tracing.reasoning import Look, leading, look
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
-ENGINE: Final = "akar-tracing-5"
+ENGINE: Final = "akar-tracing-6"
 """Changes whenever equal inputs may give another decision."""
 
 _GRACE: Final = HOUR // 60

@@ -68,12 +68,27 @@ def test_a_source_that_nobody_knows_is_taken_for_a_usual_one() -> None:
     assert others == pytest.approx(0.162, abs=0.002)
 
 
+def alike(_: str) -> float:
+    """Nobody is late more readily than anybody else."""
+    return 1.0
+
+
 def test_the_odds_of_where_a_case_stands_by_hand() -> None:
     """Two more steps of others behind it, a fifth of the events lost: 1 / (1 + 0.2 + 0.04)."""
-    assert losses.still(["a", "b", "c"], [0.2, 0.2, 0.2]) == round(PARTS / 1.24)
-    assert losses.still(["a", "a", "c"], [0.2, 0.2, 0.2]) == round(PARTS * 1.2 / 1.24)
-    assert losses.still(["a", "b", "a"], [0.2, 0.2, 0.2]) == round(PARTS / 1.24)
-    assert losses.still(["a", "b", "c"], [0.0, 0.0, 0.0]) == PARTS
+    assert losses.still([("a", 0.2), ("b", 0.2), ("c", 0.2)], alike) == round(PARTS / 1.24)
+    assert losses.still([("a", 0.2), ("a", 0.2), ("c", 0.2)], alike) == round(PARTS * 1.2 / 1.24)
+    assert losses.still([("a", 0.2), ("b", 0.2), ("a", 0.2)], alike) == round(PARTS / 1.24)
+    assert losses.still([("a", 0.0), ("b", 0.0), ("c", 0.0)], alike) == PARTS
+
+
+def test_whoever_is_seldom_late_is_doubted_more() -> None:
+    """The open step is of somebody who is late a third as often as usual, the next of somebody three times as often."""
+    readily = {"payment": 1 / 3, "seller": 3.0, "carrier": 1.0}
+    unseen = [("payment", 0.2), ("seller", 0.2), ("carrier", 0.2)]
+    assert losses.still(unseen, readily.__getitem__) == round(
+        PARTS * (1 / 3) / (1 / 3 + 0.2 * 3 + 0.04)
+    )
+    assert losses.still(unseen[1:], readily.__getitem__) == round(PARTS * 3 / 3.2)
 
 
 def test_an_open_step_is_less_sure_where_its_source_drops_events(order: Order) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.vocabulary import CauseKind, Finding, Outcome
+from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
 from services.router.tracing.choice import calibrated
 from services.router.tracing.company import Rules
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, SymptomScore
@@ -209,9 +209,47 @@ def test_a_fault_of_the_activity_explains_its_delay(order: Order) -> None:
     order.usual(until="handed_over").event("delivered", 60, "fail", fault="address_incomplete")
     decision = order.complain(200)
     assert decision.causes[0].department == "customer"
-    # 0.9 / (0.9 + 0.1 · 0.2): the courier may have been slow without it.
+    # 0.9 / (0.9 + 0.1 · 0.2): the courier may have been slow without it, and is not told for that.
     assert decision.causes[0].parts == 9_783
-    assert decision.causes[1].department == "courier"
+    assert decision.causes[1].kind is CauseKind.UNKNOWN
+
+
+def test_of_two_explanations_of_one_delay_the_likelier_is_told(order: Order) -> None:
+    """A fault that seldom delays is no reason to tell whoever it belongs to: it stays possible, and nobody's alert."""
+    key = ("delivered", Transition.FAIL)
+    rare = tuple(
+        replace(fault, explains=dict.fromkeys(fault.explains, 0.1))
+        for fault in order.rules.faults[key]
+    )
+    order.rules = replace(order.rules, faults={**order.rules.faults, key: rare})
+    order.usual(until="handed_over").event("delivered", 60, "fail", fault="address_incomplete")
+    decision = order.complain(200)
+    assert [cause.department for cause in decision.causes] == ["courier", None]
+
+
+def test_of_two_open_branches_the_one_with_a_fault_on_record_counts(bank: Rules) -> None:
+    """Nothing was heard of the screening, which may be a lost event; that the document was unreadable is on record."""
+    order = Order(bank).event("account_applied", 0)
+    assert order.complain(130, "late_delivery").causes[0].department == "fraud"
+    order.event("identity_checked", 3, "fail", fault="document_unreadable")
+    decision = order.complain(130, "late_delivery")
+    assert decision.causes[0].department == "customer"
+    assert "fraud" not in {cause.department for cause in decision.causes}
+
+
+def test_what_went_wrong_had_begun(bank: Rules) -> None:
+    """The order itself is not on record, but its screening failed: the time since then is not nobody's, and no promise's."""
+    order = Order(bank).event("transfer_screened", 2, "fail", fault="held_without_cause")
+    decision = order.complain(30, "late_delivery")
+    assert "promise" not in {cause.kind for cause in decision.causes}
+
+
+def test_a_promise_of_which_nothing_is_measured_is_not_too_short(order: Order) -> None:
+    """Of the whole case only the date is on record: that says nothing about who was late, nor that nobody was."""
+    order.event("delivered", 0, "schedule", due=148)
+    decision = order.complain(300)
+    assert decision.causes[0].kind is CauseKind.UNKNOWN
+    assert decision.outcome is Outcome.TRIAGE
 
 
 def test_a_fault_explains_a_delay_whatever_the_customer_calls_the_waiting(order: Order) -> None:
