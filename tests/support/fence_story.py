@@ -9,7 +9,9 @@ import json
 import multiprocessing
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.support import fenced_worker
 from tests.support.following import Following
 
 SECONDS: Final = 60.0
+SIDE_BY_SIDE: Final = 3
 KEY: Final = b"k"
 # Workers are forked from a process that has imported everything: a start costs a tenth.
 PROCESSES: Final = multiprocessing.get_context("forkserver")
@@ -189,6 +192,46 @@ class Story:
             process.join(10)
         if self._following is not None:
             self._following.close()
+
+
+Play = Callable[[Story], Told]
+
+
+@contextmanager
+def side_by_side(
+    broker: str, root: Path, stories: Mapping[str, tuple[Play, int]]
+) -> Iterator[Callable[[str, bool], Told]]:
+    """Play each fence's story with it and without it, a few at a time; stories that are the same are played once with.
+
+    Args:
+        broker: its address.
+        root: a folder of the test's.
+        stories: by the name of the fence; each with its number of partitions.
+
+    Yields:
+        What the story of a fence came to, with it or without.
+    """
+
+    def tell(name: str, fenced: bool) -> Told:
+        play, partitions = stories[name]
+        folder = root / f"{'with' if fenced else 'without'}-{name.replace(' ', '-')}"
+        story = Story(broker, folder, "" if fenced else name, partitions)
+        try:
+            return play(story)
+        finally:
+            story.end()
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        running: dict[tuple[str, bool], Future[Told]] = {}
+        plays: dict[object, Future[Told]] = {}
+        for name, (play, _) in stories.items():
+            running[name, False] = pool.submit(tell, name, False)
+            if play not in plays:
+                plays[play] = pool.submit(tell, name, True)
+            running[name, True] = plays[play]
+        yield lambda name, fenced: running[name, fenced].result()
+        for future in running.values():
+            future.cancel()
 
 
 def counted(values: list[str]) -> list[str]:

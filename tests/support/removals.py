@@ -68,7 +68,37 @@ def _offsets_apart() -> Patches:
         for each in offsets:
             self._broker.committed[each.topic, each.partition] = each.offset
 
-    return [patch.object(kafka_model.Producer, "send_offsets_to_transaction", send)]
+    class Apart:
+        """A producer whose offsets are in a transaction of another id, as Faust's are."""
+
+        def __init__(self, producer: Any, settings: dict[str, Any]) -> None:
+            self._producer = producer
+            self._offsets = confluent_kafka.Producer(settings)
+
+        def init_transactions(self, timeout: float) -> None:
+            self._producer.init_transactions(timeout)
+            self._offsets.init_transactions(timeout)
+
+        def send_offsets_to_transaction(self, offsets: Any, metadata: Any, timeout: float) -> None:
+            self._offsets.begin_transaction()
+            self._offsets.send_offsets_to_transaction(offsets, metadata, timeout)
+            self._offsets.commit_transaction(timeout)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._producer, name)
+
+    real = TransactionalProducer.__init__
+
+    def init(self: Any, connection: Any, *, transactional_id: str, **more: Any) -> None:
+        real(self, connection, transactional_id=transactional_id, **more)
+        if isinstance(self._producer, confluent_kafka.Producer):
+            settings = {**connection, "transactional.id": f"{transactional_id}-offsets"}
+            self._producer = Apart(self._producer, settings)
+
+    return [
+        patch.object(kafka_model.Producer, "send_offsets_to_transaction", send),
+        patch.object(TransactionalProducer, "__init__", init),
+    ]
 
 
 def _offsets_without_generation() -> Patches:

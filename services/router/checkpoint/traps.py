@@ -150,6 +150,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("E1", "E2", "E3", "E4", "E5"),
         "changelog, outputs and offsets of a checkpoint are one transaction of one producer",
         "checkpoint.transactions:TransactionalProducer.commit",
+        on_the_broker=True,
     ),
     Fence(
         "generation of the assignment",
@@ -170,6 +171,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P3", "E7"),
         "the end of a changelog is asked for by a reader that sees undecided records too",
         "checkpoint.restore:Restorer._end",
+        on_the_broker=True,
     ),
     Fence(
         "committed rows only",
@@ -183,6 +185,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P16", "E8"),
         "the end of a partition, not its last record, moves the position",
         "checkpoint.restore:Restorer._apply",
+        on_the_broker=True,
     ),
     Fence(
         "rows after the commit",
@@ -220,6 +223,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P10",),
         "any error of a checkpoint ends the process at once, without Faust's shutdown",
         "checkpoint.fatal:die",
+        on_the_broker=True,
     ),
     Fence(
         "a commit has a deadline",
@@ -232,12 +236,14 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P18",),
         "one transactional id per instance: its next start aborts what it left open",
         "checkpoint.transactions:TransactionalProducer.start",
+        on_the_broker=True,
     ),
     Fence(
         "rows of another life are dropped",
         ("P15",),
         "local rows are rebuilt when their changelog is not the one they came from, or has forgotten deletions",
         "checkpoint.restore:Restorer._why_start_over",
+        on_the_broker=True,
     ),
     Fence(
         "forward to its own partition",

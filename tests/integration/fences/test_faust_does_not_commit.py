@@ -27,11 +27,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from services.chassis.partitioner import partition_for
 from tests.support import stock_faust
-from tests.support.fence_story import PROCESSES, SECONDS, Story, Told, counted
+from tests.support.fence_story import PROCESSES, SECONDS, SIDE_BY_SIDE, Story, Told, counted
 from tests.support.following import Following
 
 Connection = dict[str, str | int | float | bool]
-SIDE_BY_SIDE = 3
 TRAPS = stock_faust.TRAPS
 LARGE = "".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(100))
 """More than a topic for small records takes, compressed too."""
