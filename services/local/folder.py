@@ -175,12 +175,16 @@ def prepare(
         _format(layout, runtime)
     for line in mend(layout.logs):
         report(f"After an unclean end: {line}")
-    options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError"]
-    if runtime.archive is not None:
-        # Its warnings are about parts of the archive that Java then makes anew, as it does without one.
-        options += [f"-XX:AOTCache={runtime.archive}", "-Xlog:aot*=error"]
+    options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", *_archived(runtime)]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port
+
+
+def _archived(runtime: Runtime) -> list[str]:
+    if runtime.archive is None:
+        return []
+    # Its warnings are about parts of the archive that Java then makes anew, as it does without one.
+    return [f"-XX:AOTCache={runtime.archive}", "-Xlog:aot*=error"]
 
 
 def settle_ports(data_dir: Path, wanted: int | None, report: Report) -> tuple[int, int]:
