@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from services.chassis import logs
 from services.chassis.errors import AkarError
+from services.chassis.memory import few_arenas
 from services.chassis.settings import AkarSettings
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ def run(
         work: Runs it to its end.
         refusals: Further errors of the configuration.
     """
+    few_arenas()
     refused: tuple[type[Exception], ...] = (ValidationError, AkarError, *refusals)
     logs.configure(name)
     log = logs.get_logger(__name__)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from services.chassis import logs
 from services.chassis.errors import ConfigurationError
+from services.chassis.memory import few_arenas
 from services.chassis.settings import AkarSettings, KafkaSettings
 from services.intake.app import create
 from services.intake.server import IntakeServer
@@ -16,6 +17,7 @@ from services.intake.settings import IntakeSettings
 
 def main() -> int:
     """Serve; 0 after a signal, 2 when the settings cannot be used, another code when it could not go on."""
+    few_arenas()
     try:
         settings, akar, kafka = IntakeSettings(), AkarSettings(), KafkaSettings()
         logs.configure("intake", log_format=akar.log_format, level=akar.log_level)

@@ -20,6 +20,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.errors import BrokerUnavailable, ConfigurationError
 from services.chassis.health import Health, HealthServer, Heartbeat
 from services.chassis.logs import configure
+from services.chassis.memory import few_arenas
 from services.chassis.producer import EventPublisher
 from services.chassis.settings import AkarSettings, KafkaSettings
 from services.registry import RegistryError, load
@@ -55,6 +56,7 @@ PATIENT_SECONDS: Final = 60.0
 
 def main() -> None:
     """Run what the arguments say."""
+    few_arenas()
     akar = AkarSettings()
     configure("router", log_format=akar.log_format, level=akar.log_level)
     try:

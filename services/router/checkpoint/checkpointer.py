@@ -63,7 +63,9 @@ class CheckpointSettings:
     interval_seconds: float = 0.01
     """The least time between the end of one checkpoint and the start of the next."""
     most_records: int = 20_000
-    """Stages wait when so many records are buffered beyond the checkpoint under way."""
+    """Stages wait when so many records are buffered beyond the checkpoint under way,"""
+    most_bytes: int = 6 << 20
+    """or so much in rows and outputs: a complaint leads to twenty times what an event does."""
     compacted: frozenset[str] = frozenset()
     """Topics of which only the last record of each key is written in one checkpoint."""
 
@@ -105,7 +107,7 @@ class Partition:
             PermanentError: it is larger than a record may be.  No transaction could be made with it, in any life of this
                 worker; so the record in hand is one that cannot be handled.
         """
-        size = len(output.key or b"") + len(output.value or b"")
+        size = output.size
         if size > LARGEST_RECORD:
             detail = f"{size} bytes for {output.topic}; a record may have {LARGEST_RECORD}"
             raise PermanentError("output_too_large", detail)
@@ -146,6 +148,7 @@ class Checkpointer:
         self._outputs: list[Output] = []
         self._offsets: dict[TopicPartitionKey, int] = {}
         self._buffered = 0
+        self._weighed, self._weight = 0, 0
         # Where each assigned (topic, partition) stands, committed or about to be.
         self._known: dict[TopicPartitionKey, int] = {}
         self._membership: Membership | None = None
@@ -255,9 +258,7 @@ class Checkpointer:
         for partition in self._partitions.values():
             partition.store.discard()
             partition.memory.clear()
-        self._outputs.clear()
-        self._offsets = {}
-        self._buffered = 0
+        self._empty()
         self._read.clear()
         self._changed.clear()
         self._room.set()
@@ -333,8 +334,17 @@ class Checkpointer:
             self._outputs or any(each.store.dirty for each in self._partitions.values())
         ):
             self._changed.set()
-        if self._buffered >= self._settings.most_records:
+        if (
+            self._buffered >= self._settings.most_records
+            or self._bytes() >= self._settings.most_bytes
+        ):
             self._room.clear()
+
+    def _bytes(self) -> int:
+        """Of what is buffered, about."""
+        self._weight += sum(output.size for output in self._outputs[self._weighed :])
+        self._weighed = len(self._outputs)
+        return self._weight + sum(each.store.written for each in self._partitions.values())
 
     # -- checkpoints -------------------------------------------------------------------
 
@@ -374,11 +384,15 @@ class Checkpointer:
                 work.changelog[number] = partition.store.freeze()
         self._known.update(self._offsets)
         self._stage_touched(work)
+        self._empty()
+        self._room.set()
+        return work
+
+    def _empty(self) -> None:
         self._outputs.clear()
         self._offsets = {}
         self._buffered = 0
-        self._room.set()
-        return work
+        self._weighed, self._weight = 0, 0
 
     def _stage_touched(self, work: Work) -> None:
         """Stage an offset of every partition whose rows change, its own position if nothing of it was read.

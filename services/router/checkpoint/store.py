@@ -87,7 +87,7 @@ class SharedMemory:
         write_buffer_bytes: of these, for rows that are not flushed to files yet.
     """
 
-    def __init__(self, cache_bytes: int = 96 << 20, write_buffer_bytes: int = 32 << 20) -> None:
+    def __init__(self, cache_bytes: int = 64 << 20, write_buffer_bytes: int = 24 << 20) -> None:
         self.cache = Cache(cache_bytes)
         # Never stalls a write: one that did would hold up the event loop.
         self.write_buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
@@ -115,7 +115,7 @@ class SharedMemory:
         table.set_format_version(5)
         table.set_bloom_filter(10, False)
         # In pieces.  A filter in one piece grows with its file (1.8 MB at 64 MB), and a piece larger than a shard of the cache
-        # (1.5 MB of 96) is never kept: it was read, checked and thrown away at each look-up, 240 µs instead of 4.
+        # (1 MB of 64) is never kept: it was read, checked and thrown away at each look-up, 240 µs instead of 4.
         table.set_index_type(BlockBasedIndexType.two_level_index_search())
         table.set_partition_filters(True)
         table.set_metadata_block_size(4 << 10)
@@ -136,6 +136,7 @@ class PartitionStore:
         self._frozen: Rows = {}
         self._records: Records = []
         self._undo: list[tuple[dict[bytes, bytes | None], bytes, bytes | None, bool]] = []
+        self._written = 0
         self._how = WriteOptions()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = Rdict(str(path), memory.options())
@@ -244,6 +245,7 @@ class PartitionStore:
         size = len(group) + len(item) + len(value)
         if size > LARGEST_ROW:
             raise PermanentError("row_too_large", f"{size} bytes; a row may have {LARGEST_ROW}")
+        self._written += size
         self._set(group, item, value)
 
     def delete(self, group: bytes, item: bytes = b"") -> None:
@@ -277,6 +279,11 @@ class PartitionStore:
         """Whether the open buffer holds changes."""
         return any(self._open.values())
 
+    @property
+    def written(self) -> int:
+        """Bytes put into the open buffer, each version of a row counted: at least what the buffer holds."""
+        return self._written
+
     def freeze(self) -> Records:
         """Hand over the open buffer to a transaction; it stays readable until `applied` or `discard`."""
         if self._frozen:
@@ -284,6 +291,7 @@ class PartitionStore:
                 "the last checkpoint of this partition was neither applied nor discarded"
             )
         self._frozen, self._open = self._open, {}
+        self._written = 0
         self._undo.clear()
         self._records = [
             (row_key(group, item), value)
@@ -301,6 +309,7 @@ class PartitionStore:
     def discard(self) -> None:
         """Forget everything that is not in RocksDB: the partition was taken away."""
         self._open = {}
+        self._written = 0
         self._frozen = {}
         self._records = []
         self._undo.clear()

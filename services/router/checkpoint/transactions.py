@@ -60,6 +60,11 @@ class Output:
     partition: int | None = None
     """None: by the key, with murmur2."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of key and value."""
+        return len(self.key or b"") + len(self.value or b"")
+
 
 @dataclass(slots=True)
 class Work:
