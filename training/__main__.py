@@ -14,6 +14,7 @@ from typing import Final
 
 from services.router.tracing.linear import parse
 from training import artefact, fit, public, texts, vectors
+from training.readers import Readers
 from training.texts import Text
 
 ROOT: Final = Path(__file__).parents[1]
@@ -59,11 +60,12 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
     here = [n for n, text in enumerate(gathered) if kept(text)]
     away = [n for n, text in enumerate(gathered) if not kept(text)]
     judged = [n for n in here if gathered[n].source == JUDGED[language]]
-    words = vectors.vocabulary([seen[n] for n in here])
-    matrix = words.matrix([seen[n] for n in here])
     small = [gathered[n] for n in here]
     place = {n: position for position, n in enumerate(here)}
-    margins = fit.left_out(matrix, small, labels, [place[n] for n in judged])
+    reader = Readers.of([seen[n] for n in here], small, language, labels)
+    margins = fit.left_out(
+        lambda rows: reader.learn(rows).margins, small, [place[n] for n in judged]
+    )
     crossed = fit.figures(margins, [gathered[n] for n in judged], labels)
     heat = fit.temperature(margins, [gathered[n] for n in judged], labels)
     print(f"{language}: cross-validated {crossed}, temperature {heat}")
@@ -72,8 +74,8 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
     )
     found: dict[str, object] = {"cross-validated": crossed}
     if away:
-        fitted = fit.fit(matrix, small, labels, range(len(here)))
-        held = fitted.margins(words.matrix([seen[n] for n in away]))
+        learned = reader.learn(range(len(here)))
+        held = learned.of_texts([seen[n] for n in away])
         found["held out"] = fit.figures(held, [gathered[n] for n in away], labels)
         error, points = fit.sureness(held, [gathered[n] for n in away], labels, heat)
         found["held out, calibration error"] = error
@@ -81,12 +83,14 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
         print("  (threshold, coverage, accuracy): " + " ".join(map(str, points)))
     if not date:
         return
-    words = vectors.vocabulary(seen)
-    fitted = fit.fit(words.matrix(seen), gathered, labels, range(len(seen)))
+    final = Readers.of(seen, gathered, language, labels)
+    learned = final.learn(range(len(seen)))
     text = artefact.write(
         language=language,
-        fitted=fitted,
-        vocabulary=words,
+        fitted=learned.fitted,
+        vocabulary=final.words,
+        letters=final.letters,
+        networks=learned.networks,
         heat=heat,
         sources=sources,
         counts=texts.counts(gathered),

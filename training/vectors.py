@@ -33,6 +33,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "first": 0.8,
     "cue": 1.0,
 }
+EARLY: Final[Mapping[str, int]] = {"id": 60}
+"""Hundredths by which the first words of a text count more, and the last ones less (`features.early`)."""
 _PACKS: Final = Path(__file__).parents[1] / "services" / "registry" / "packs"
 
 
@@ -56,10 +58,11 @@ def pack(language: str) -> LanguagePack:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A text's features by block (with repeats), and its cues with their values."""
+    """A text's features by block (with repeats) with their places, its cues with their values, its words with their concepts."""
 
-    blocks: Mapping[str, Sequence[str]]
+    blocks: Mapping[str, Sequence[tuple[str, int]]]
     cues: Sequence[tuple[str, int]]
+    words: Sequence[tuple[str, tuple[str, ...]]]
 
 
 def look(text: str, language: str, labels: Sequence[str]) -> Seen:
@@ -68,25 +71,30 @@ def look(text: str, language: str, labels: Sequence[str]) -> Seen:
     spelled = features.spelled(words(text), spoken)
     stems = [features.stem(word, language) for word in spelled]
     places = [spoken.concepts(word) for word in spelled]
-    return Seen(
-        {
-            "char": [piece for word in spelled for piece in features.pieces(word)],
-            "word": [name for word in spelled for name in features.single(word, language)],
-            "pair": features.pairs(stems),
-            "concept": features.concepts(places),
-            "first": features.first(stems),
-        },
-        features.cues(weigh(places, spoken), labels),
-    )
+    count = len(spelled)
+    starts = [*range(max(count - 1, 0)), *range(max(count - 2, 0))]
+    blocks: dict[str, list[tuple[str, int]]] = {
+        "char": [(name, n) for n, word in enumerate(spelled) for name in features.pieces(word)],
+        "word": [
+            (name, n) for n, word in enumerate(spelled) for name in features.single(word, language)
+        ],
+        "pair": list(zip(features.pairs(stems), starts, strict=True)),
+        "concept": sorted(features.concepts(places).items()),
+        # What a text opens with has no other place.
+        "first": [(name, count) for name in features.first(stems)],
+    }
+    found = features.cues(weigh(places, spoken), labels)
+    return Seen(blocks, found, list(zip(spelled, places, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Feature -> column, and its weight (inverse document frequency)."""
+    """Feature -> column, and its weight (inverse document frequency); how much more early words count."""
 
     columns: Mapping[str, int]
     idf: Mapping[str, float]
     block: Mapping[str, str]
+    early: int
 
     def matrix(self, texts: Sequence[Seen]) -> Any:
         """Return one row for each text (scipy CSR)."""
@@ -94,13 +102,18 @@ class Vocabulary:
         columns: list[int] = []
         values: list[float] = []
         for number, seen in enumerate(texts):
+            early = features.early(len(seen.words), self.early)
             for block, names in seen.blocks.items():
-                known = [name for name in names if name in self.columns]
-                length = sqrt(sum(self.idf[name] ** 2 for name in known))
-                for name, times in Counter(known).items():
+                known = [(name, place) for name, place in names if name in self.columns]
+                length = sqrt(sum(self.idf[name] ** 2 for name, _ in known))
+                times: Counter[str] = Counter()
+                for name, place in known:
+                    times[name] += early[place]
+                for name, hundredths in times.items():
                     rows.append(number)
                     columns.append(self.columns[name])
-                    values.append(WEIGHTS[block] * times * self.idf[name] / length)
+                    value = hundredths / features.EVENLY * self.idf[name] / length
+                    values.append(WEIGHTS[block] * value)
             for name, value in seen.cues:
                 if name in self.columns:
                     rows.append(number)
@@ -110,13 +123,13 @@ class Vocabulary:
         return sparse.csr_matrix((np.array(values), (rows, columns)), shape=shape)
 
 
-def vocabulary(texts: Sequence[Seen]) -> Vocabulary:
+def vocabulary(texts: Sequence[Seen], language: str) -> Vocabulary:
     """Return the features that enough texts have."""
     seen_in: Counter[str] = Counter()
     block_of: dict[str, str] = {}
     for seen in texts:
         for block, names in seen.blocks.items():
-            for name in set(names):
+            for name in {name for name, _ in names}:
                 seen_in[name] += 1
                 block_of[name] = block
         for name in {name for name, _ in seen.cues}:
@@ -124,6 +137,5 @@ def vocabulary(texts: Sequence[Seen]) -> Vocabulary:
             block_of[name] = "cue"
     kept = sorted(name for name, times in seen_in.items() if times >= FEWEST)
     idf = {name: 1.0 + log((1 + len(texts)) / (1 + seen_in[name])) for name in kept}
-    return Vocabulary(
-        {name: n for n, name in enumerate(kept)}, idf, {name: block_of[name] for name in kept}
-    )
+    blocks = {name: block_of[name] for name in kept}
+    return Vocabulary({name: n for n, name in enumerate(kept)}, idf, blocks, EARLY.get(language, 0))

@@ -57,6 +57,8 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
         "s",
     ),
 }
+EVENLY: Final = 100
+"""What a word counts, in hundredths, when all places of a text count the same."""
 _TENTHS: Final = 10
 _CUE_LEAST: Final = -30
 _CUE_MOST: Final = 90
@@ -109,19 +111,29 @@ def first(stems: Sequence[str]) -> list[str]:
     return ["f:" + one for one in stems[:_OPENING]]
 
 
-def concepts(places: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the concepts of a text and their pairs in order, each once, sorted."""
-    found: set[str] = set()
+def concepts(places: Sequence[tuple[str, ...]]) -> dict[str, int]:
+    """Return the concepts of a text and their pairs in order, each with the place where it is first met."""
+    found: dict[str, int] = {}
     for position, here in enumerate(places):
         if not here:
             continue
-        found.update(here)
+        for one in here:
+            found.setdefault("n:" + one, position)
         for there in places[position + 1 : position + 1 + REACH]:
             for one in there:
                 for other in here:
                     if one != other:
-                        found.add(other + ">" + one)
-    return ["n:" + one for one in sorted(found)]
+                        found.setdefault("n:" + other + ">" + one, position)
+    return found
+
+
+def early(count: int, more: int) -> tuple[int, ...]:
+    """Return what each of ``count`` words counts, in hundredths: ``more`` above even at the beginning, as much below at the end.
+
+    What a complaint names first is what it is most about. The last value, `EVENLY`, is for what has no place.
+    """
+    by_place = (EVENLY + more * (count - 2 * place - 1) // count for place in range(count))
+    return (*by_place, EVENLY)
 
 
 def cues(weights: Mapping[str, float], labels: Sequence[str]) -> list[tuple[str, int]]:

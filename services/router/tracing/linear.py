@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import sqrt
 from typing import Final
 
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.router.tracing import features
+from services.router.tracing.windows import Windows, WindowsError, read
 
 FORMAT: Final = "akar-symptom-model 1"
 _REMEMBERED: Final = 50_000
@@ -58,6 +60,10 @@ class LinearModel:
     """Rows of stems with one word between them."""
     before: Mapping[str, Mapping[str, int]]
     """Rows of concepts, one before the other."""
+    early: int
+    """Hundredths by which the first words count more, and the last ones less."""
+    windows: Windows | None
+    """The second reader, where the language has one; it adds to the logits."""
     _words: dict[str, tuple[Row, str]] = field(default_factory=dict, compare=False)
     _met: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = field(
         default_factory=dict, compare=False
@@ -72,16 +78,23 @@ class LinearModel:
         """
         width = len(self.labels) + 1
         nothing = len(self.table) - 1
-        both, stems = self._single(words)
+        count = len(words)
+        early = _early(count, self.early)
+        both, stems = self._single(words, early)
         get = self.rows.get
-        found = [nothing, *self._pairs(stems)]
+        # What has no place, and the row of nothing that opens each block, count evenly: place ``count``.
+        found, places_ = self._pairs(stems)
         starts = [0, len(found)]
-        found.append(nothing)
-        found += self._concepts(places)
+        met = self._concepts(places)
+        found += [nothing, *met]
+        places_ += [count, *met.values()]
         starts.append(len(found))
-        found.append(nothing)
-        found += [row for name in features.first(stems) if (row := get(name)) is not None]
-        summed = np.add.reduceat(self.table.take(found, axis=0), starts, axis=0).tolist()
+        opening = [row for name in features.first(stems) if (row := get(name)) is not None]
+        found += [nothing, *opening]
+        places_ += [count] * (1 + len(opening))
+        taken = self.table.take(found, axis=0)
+        taken[:, :-1] *= early.take(places_)[:, None]
+        summed = np.add.reduceat(taken, starts, axis=0).tolist()
         summed.append(both[:width].tolist())
         summed.append(both[width:].tolist())
         said = [
@@ -93,7 +106,7 @@ class LinearModel:
         for values in summed:
             length = values.pop()
             if length:
-                factor = sqrt(length / 1000.0)
+                factor = sqrt(length / 1000.0) * features.EVENLY
                 logits = [one + value / factor for one, value in zip(logits, values, strict=True)]
         if said:
             times = np.array([times for _, times in said], dtype=np.int64)[:, None]
@@ -102,22 +115,27 @@ class LinearModel:
             )
             values.pop()
             logits = [one + value / 50.0 for one, value in zip(logits, values, strict=True)]
-        return _shares([value / self.scale for value in logits])
+        logits = [value / self.scale for value in logits]
+        if self.windows is not None:
+            more = self.windows.logits(words, places)
+            logits = [one + other for one, other in zip(logits, more, strict=True)]
+        return _shares(logits)
 
-    def _single(self, words: Sequence[str]) -> tuple[Row, list[str]]:
+    def _single(self, words: Sequence[str], early: Row) -> tuple[Row, list[str]]:
         """Add up what each word contributes by itself (pieces, then word and stem); return also the stems."""
         known = self._words
         if len(known) > _REMEMBERED:
             known.clear()
-        stems: list[str] = []
-        both: Row = np.zeros(2 * (len(self.labels) + 1), dtype=np.int64)
-        for word in words:
-            entry = known.get(word)
-            if entry is None:
-                entry = known[word] = self._look_up(word)
-            both += entry[0]
-            stems.append(entry[1])
-        return both, stems
+        width = len(self.labels) + 1
+        if not words:
+            return np.zeros(2 * width, dtype=np.int64), []
+        entries = [known.get(word) or self._look_up(word) for word in words]
+        said = np.array([entry[0] for entry in entries])
+        # A block's squared length (its last column) does not depend on places.
+        lengths = said[:, width - 1 :: width].sum(axis=0)
+        both: Row = early[:-1] @ said
+        both[width - 1 :: width] = lengths
+        return both, [entry[1] for entry in entries]
 
     def _look_up(self, word: str) -> tuple[Row, str]:
         rows = self.rows
@@ -125,20 +143,24 @@ class LinearModel:
             self._sum([row for name in names if (row := rows.get(name)) is not None])
             for names in (features.pieces(word), features.single(word, self.language))
         ]
-        return np.concatenate(parts), features.stem(word, self.language)
+        entry = self._words[word] = np.concatenate(parts), features.stem(word, self.language)
+        return entry
 
-    def _pairs(self, stems: Sequence[str]) -> list[int]:
-        """Return the rows of `features.pairs`, without making their names."""
-        return [
-            row
-            for table, gap in ((self.near, 1), (self.skipped, 2))
-            for stem, other in zip(stems, stems[gap:], strict=False)
-            if (row := table.get(stem, _NOTHING).get(other)) is not None
-        ]
+    def _pairs(self, stems: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Return the rows of `features.pairs` and the places of their first words, without making their names."""
+        found = [len(self.table) - 1]
+        places = [len(stems)]
+        for table, gap in ((self.near, 1), (self.skipped, 2)):
+            for place, (stem, other) in enumerate(zip(stems, stems[gap:], strict=False)):
+                row = table.get(stem, _NOTHING).get(other)
+                if row is not None:
+                    found.append(row)
+                    places.append(place)
+        return found, places
 
-    def _concepts(self, places: Sequence[tuple[str, ...]]) -> set[int]:
-        """Return the rows of `features.concepts`, without making their names."""
-        found: set[int] = set()
+    def _concepts(self, places: Sequence[tuple[str, ...]]) -> dict[int, int]:
+        """Return the rows of `features.concepts` and their first places, without making their names."""
+        found: dict[int, int] = {}
         met = self._met
         if len(met) > _REMEMBERED:
             met.clear()
@@ -149,8 +171,8 @@ class LinearModel:
                 rows = met.get((here, there))
                 if rows is None:
                     rows = met[here, there] = self._meet(here, there)
-                if rows:
-                    found.update(rows)
+                for row in rows:
+                    found.setdefault(row, position)
         return found
 
     def _meet(self, here: tuple[str, ...], there: tuple[str, ...]) -> tuple[int, ...]:
@@ -183,6 +205,7 @@ def parse(text: str) -> LinearModel:
     if hashlib.sha256(body.encode()).hexdigest() != digest:
         raise ModelError("the digest does not fit the weights: restore the file or train it again")
     head, _, rest = body.partition("\nfeatures\n")
+    rest, _, more = rest.partition("\nwindows\n")
     header = dict(line.split("\t", 1) for line in head.split("\n")[1:] if "\t" in line)
     if header.get("version") != str(features.VERSION):
         raise ModelError(
@@ -219,7 +242,21 @@ def parse(text: str) -> LinearModel:
         near=near,
         skipped=skipped,
         before=before,
+        early=int(header.get("early", "0")),
+        windows=_windows(more, header["language"], len(labels)),
     )
+
+
+def _windows(lines: str, language: str, labels: int) -> Windows | None:
+    try:
+        return read(lines.split("\n"), language, labels) if lines else None
+    except WindowsError as error:
+        raise ModelError(f"{error}: restore the file or train it again") from error
+
+
+@lru_cache(maxsize=512)
+def _early(count: int, more: int) -> Row:
+    return np.array(features.early(count, more), dtype=np.int64)
 
 
 def _nested(rows: Mapping[str, int], kind: str, between: str) -> dict[str, dict[str, int]]:

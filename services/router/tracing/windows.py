@@ -1,0 +1,151 @@
+"""The second reader of a text: a small network over windows of five words.
+
+It stands apart from `linear` because it sees what a sum over words cannot: which words stand together ("malah dibatalkan"), the
+strongest place in a long text, and what comes early. Each word is a vector, a window is the sum of what its five words say to
+each filter, and of each filter the best window counts twice: as it is, and the less the later it comes.
+
+All is whole numbers, so that the result is the same on every machine: products of whole numbers below 2**53 are exact in
+floating point in any order, whichever library adds them up.
+
+Hazard: what a word says is remembered up to `_REMEMBERED` words (a few kilobytes each); that is speed only and changes no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.router.tracing import features
+
+LONGEST: Final = 90
+"""Words read; what comes later is left to the linear model."""
+WIDTH: Final = 5
+"""Words of a window; the middle one is its place."""
+EDGE: Final = WIDTH // 2
+PIECES: Final = 0.7
+"""How much a word's pieces count beside its name, its stem and its concepts, together and whatever their number."""
+SHORTEST: Final = 3
+"""Letters of the shortest piece that a word's vector is made of."""
+VECTOR_UNITS: Final = 1024
+FILTER_UNITS: Final = 256
+LOUDEST: Final = 25 * FILTER_UNITS
+"""What one word may say to one filter: five of these still fit into 16 bits."""
+_REMEMBERED: Final = 8_192
+
+Whole = npt.NDArray[np.float64]
+"""Whole numbers in floating point."""
+
+
+class WindowsError(ValueError):
+    """The lines of a network cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """One language's network.
+
+    ``vectors`` has one row for each feature of ``rows``; ``filters`` is (vector, place in the window x filter), ``bias`` by
+    filter; ``kept`` is (2 x filter, label), for the best window and for the best one when early ones count more.
+    """
+
+    language: str
+    rows: Mapping[str, int]
+    vectors: npt.NDArray[np.int64]
+    filters: Whole
+    bias: npt.NDArray[np.int16]
+    kept: Whole
+    start: Whole
+    scale: float
+    _known: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict, compare=False)
+    _said: npt.NDArray[np.int16] = field(init=False, compare=False)
+    """What a word (its row in ``_known``) says in each place of a window to each filter; row 0 is no word."""
+
+    def __post_init__(self) -> None:
+        """Make room for words; memory is taken only as they come."""
+        room = np.zeros((_REMEMBERED + LONGEST, WIDTH, len(self.bias)), dtype=np.int16)
+        object.__setattr__(self, "_said", room)
+
+    def logits(self, words: Sequence[str], places: Sequence[tuple[str, ...]]) -> list[float]:
+        """Return what the network adds to each label's logit; ``words`` are spelled, ``places`` their concepts."""
+        known = self._known
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        found = [0] * EDGE
+        for one in zip(words[:LONGEST], places, strict=False):
+            row = known.get(one)
+            found.append(self._learn(one) if row is None else row)
+        count = len(found) - EDGE
+        if count == 0:
+            return [0.0] * self.kept.shape[1]
+        said = self._said.take([*found, *[0] * EDGE], axis=0)
+        heard = said[:count, 0] + self.bias
+        for place in range(1, WIDTH):
+            heard += said[place : place + count, place]
+        np.maximum(heard, 0, out=heard)
+        early = heard * np.arange(count, 0, -1, dtype=np.int32)[:, None]
+        pooled = np.concatenate([heard.max(axis=0), early.max(axis=0) // count])
+        summed = pooled.astype(np.float64) @ self.kept + self.start
+        return [value / self.scale for value in summed.tolist()]
+
+    def _learn(self, one: tuple[str, tuple[str, ...]]) -> int:
+        """Work out what a word says, and return its row."""
+        word, concepts = one
+        names = [*features.single(word, self.language), *("n:" + name for name in concepts)]
+        get = self.rows.get
+        vector = self._sum([row for name in names if (row := get(name)) is not None])
+        pieces = [row for name in features.pieces(word) if (row := get(name)) is not None]
+        if pieces:
+            vector += np.rint(self._sum(pieces) * (PIECES / sqrt(len(pieces))))
+        said = np.rint((vector @ self.filters) / VECTOR_UNITS)
+        row = len(self._known) + 1
+        self._known[one] = row
+        self._said[row] = np.clip(said, -LOUDEST, LOUDEST).reshape(WIDTH, -1)
+        return row
+
+    def _sum(self, rows: Sequence[int]) -> Whole:
+        summed: Whole = self.vectors[list(rows)].sum(axis=0).astype(np.float64)
+        return summed
+
+
+def read(lines: Sequence[str], language: str, labels: int) -> Windows:
+    """Return the network that a model's lines after its features describe.
+
+    Raises:
+        WindowsError: The numbers are not as many as there should be.
+    """
+    try:
+        parts = [lines.index(name) for name in ("bias", "filters", "kept", "start", "scale")]
+    except ValueError as error:
+        raise WindowsError(f"a part of the windows is missing: {error}") from error
+    bias, filters, kept, start, scale = (
+        lines[here + 1 : there] for here, there in zip(parts, [*parts[1:], len(lines)], strict=True)
+    )
+    names, numbers = [], []
+    for line in lines[: parts[0]]:
+        name, _, values = line.partition("\t")
+        names.append(name)
+        numbers.append(values)
+    width = len(bias[0].split())
+    size = len(numbers[0].split())
+    return Windows(
+        language=language,
+        rows={name: row for row, name in enumerate(names)},
+        vectors=_table(numbers, size).astype(np.int64),
+        filters=_table(filters, WIDTH * width),
+        bias=_table(bias, width)[0].astype(np.int16),
+        kept=_table(kept, labels),
+        start=_table(start, labels)[0],
+        scale=float(scale[0]),
+    )
+
+
+def _table(lines: Sequence[str], width: int) -> Whole:
+    numbers = np.fromstring(" ".join(lines), dtype=np.int64, sep=" ")
+    if width == 0 or numbers.size != width * len(lines):
+        raise WindowsError(f"a row of the windows has not {width} numbers")
+    return numbers.reshape(len(lines), width).astype(np.float64)

@@ -1,0 +1,84 @@
+"""Both readers of one language, fitted together: the linear model, and the networks where the language has them.
+
+It stands apart because judging and the final fit must do the very same: features of a set of texts once, then fits on some of them.
+
+Hazard: a language's vocabulary is of all texts that are given, so texts that are held out must not be among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training import fit, vectors, windows
+from training.texts import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was fitted on some of the texts."""
+
+    readers: Readers
+    fitted: fit.Fitted
+    networks: tuple[windows.Network, ...]
+
+    def margins(self, rows: Any) -> Any:
+        """Return the margins of some of the readers' own texts."""
+        readers = self.readers
+        found = self.fitted.margins(readers.matrix[rows])
+        if readers.letters is not None:
+            numbers = [readers.numbers[row] for row in rows]
+            found += windows.SHARE * windows.logits(self.networks, readers.letters, numbers)
+        return found
+
+    def of_texts(self, seen: Sequence[vectors.Seen]) -> Any:
+        """Return the margins of other texts."""
+        readers = self.readers
+        found = self.fitted.margins(readers.words.matrix(seen))
+        if readers.letters is not None:
+            letters = readers.letters.for_words_of(seen)
+            numbers = [letters.numbered(one) for one in seen]
+            found += windows.SHARE * windows.logits(self.networks, letters, numbers)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Texts of one language as both readers see them."""
+
+    language: str
+    labels: Sequence[str]
+    texts: Sequence[Text]
+    words: vectors.Vocabulary
+    matrix: Any
+    letters: windows.Alphabet | None
+    numbers: Sequence[Any]
+
+    @classmethod
+    def of(
+        cls,
+        seen: Sequence[vectors.Seen],
+        texts: Sequence[Text],
+        language: str,
+        labels: Sequence[str],
+    ) -> Readers:
+        """Return the readers of these texts, with nothing learned yet."""
+        words = vectors.vocabulary(seen, language)
+        letters = windows.alphabet(seen, language) if language in windows.SEEDS else None
+        numbers = [letters.numbered(one) for one in seen] if letters else []
+        return cls(language, labels, texts, words, words.matrix(seen), letters, numbers)
+
+    def learn(self, rows: Any) -> Learned:
+        """Fit on these rows."""
+        chosen = np.array(rows)
+        fitted = fit.fit(self.matrix, self.texts, self.labels, chosen, self.language)
+        networks: tuple[windows.Network, ...] = ()
+        if self.letters is not None:
+            networks = tuple(
+                windows.fit(self.letters, self.numbers, self.texts, self.labels, chosen, seed)
+                for seed in windows.SEEDS[self.language]
+            )
+        return Learned(self, fitted, networks)
