@@ -82,8 +82,22 @@ def producer_for(bootstrap: str) -> Producer:
     return Producer(client(bootstrap, **{"enable.idempotence": True}))
 
 
+def high_watermark(bootstrap: str, topic: str) -> int:
+    """Where a topic ends for whoever reads what is undecided too."""
+    settings = client(bootstrap, **{"group.id": "end", "isolation.level": "read_uncommitted"})
+    consumer = Consumer(settings)
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1]
+    finally:
+        consumer.close()
+
+
 def read(bootstrap: str, topic: str) -> list[bytes | None]:
-    """All committed records of a topic."""
+    """All committed records of a topic; waits for the markers of transactions that are decided.
+
+    After a cut a coordinator has to write them first, and until then a reader's end lies before them.
+    """
+    end = high_watermark(bootstrap, topic)
     consumer = Consumer(
         client(
             bootstrap,
@@ -102,7 +116,7 @@ def read(bootstrap: str, topic: str) -> list[bytes | None]:
             error = message.error()
             if error is None:
                 values.append(message.value())
-            elif error.code() == KafkaError._PARTITION_EOF:
+            elif error.code() == KafkaError._PARTITION_EOF and (message.offset() or 0) >= end:
                 return values
         pytest.fail(f"the end of {topic} was not reached; {len(values)} records")
     finally:
@@ -176,11 +190,13 @@ def test_small_files_that_a_power_cut_broke_are_mended(own: RunningBroker) -> No
             (logs / name).unlink()
         else:
             (logs / name).write_bytes(content)
+    output = Layout(own.kafka.data_dir).output
+    before = len(output.read_text())
     own.kafka.start()
     assert (logs / "mended-0" / "partition.metadata").read_bytes() == kept
     assert read(own.bootstrap, "mended") == values
-    said = Layout(own.kafka.data_dir).output.read_text()
-    assert said.count("After an unclean end: ") == len(broken)
+    said = output.read_text()[before:]
+    assert [name for name in broken if "/".join((logs / name).parts[-2:]) not in said] == []
 
 
 def test_a_second_start_on_the_same_folder_is_refused(own: RunningBroker) -> None:
@@ -340,7 +356,7 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     """What the disk holds at any moment is enough: records and transactions acknowledged before it are all there.
 
     The disk is a file; its copy, made while the broker stands still, is what a power cut would leave.  Without the flush
-    some of the records are missing, though not in every run: the kernel may have written them of its own accord.
+    (`log.flush.interval.messages` at Kafka's default) every record is missing.
     """
     disk, cut = make_disk(tmp_path / "disk", 600_000_000), tmp_path / "cut"
     acknowledged: list[bytes] = []
