@@ -7,16 +7,12 @@ import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import Postgres, start_postgres
-
-if TYPE_CHECKING:
-    from tests.support.broker import RunningBroker
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 FOLDER_MARKERS = ("integration", "e2e")
@@ -36,16 +32,18 @@ settings.load_profile("ci" if IN_CI else "default")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by the folder they are in, and run the cheap ones first.
 
-    Random order stays inside each kind: a mistake in a core shows in seconds, not after the pipeline has started.
+    Random order stays inside each kind: a mistake in a core shows in seconds, not after the pipeline has started.  Modules with
+    a broker that may be killed come together: even an idle one takes a twentieth of a core.
     """
     root = Path(__file__).parent
+    killing = {item.path for item in items if "victim" in getattr(item, "fixturenames", ())}
     order = {"unit": 0, "contract": 1, "architecture": 2, "integration": 3, "e2e": 5}
-    ranks: dict[str, int] = {}
+    ranks: dict[str, tuple[int, bool]] = {}
     for item in items:
         folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
         if folder in FOLDER_MARKERS:
             item.add_marker(folder)
-        ranks[item.nodeid] = order.get(folder, 4)
+        ranks[item.nodeid] = order.get(folder, 4), item.path in killing
     items.sort(key=lambda item: ranks[item.nodeid])
 
 
@@ -82,45 +80,6 @@ def _no_sockets_in_unit_tests(
 
     for name in ("connect", "connect_ex", "bind"):
         monkeypatch.setattr(socket.socket, name, refuse)
-
-
-@pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
-    """`host:port` of a real Apache Kafka, shared by the session; tests keep apart by `topic_prefix`.
-
-    `AKAR_TEST_BOOTSTRAP` names a running one to use instead.
-    """
-    running = os.environ.get("AKAR_TEST_BOOTSTRAP")
-    if running:
-        yield running
-        return
-    from tests.support.broker import start_test_broker
-
-    started = start_test_broker()
-    try:
-        yield started.bootstrap_servers
-    finally:
-        started.stop()
-
-
-@pytest.fixture(scope="session")
-def _victims() -> Iterator[RunningBroker]:
-    from tests.support.broker import start_test_broker
-
-    with start_test_broker() as started:
-        yield started
-
-
-@pytest.fixture
-def victim(_victims: RunningBroker) -> RunningBroker:
-    """A real broker that a test may stop, wake and kill; whoever comes after finds it running, at the same address.
-
-    What it holds of earlier tests lies under other prefixes.
-    """
-    if not (_victims.kafka.pid and _victims.kafka.ready()):
-        _victims.kafka.kill()
-        _victims.kafka.start(deadline=120)
-    return _victims
 
 
 @pytest.fixture
