@@ -21,6 +21,7 @@ from services.router.tracing.model import Case, ProcessEvent
 CHUNK_BYTES: Final = 4 << 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NOTHING: Final[dict[str, Any]] = {}
 _TRANSITIONS: Final = {each.value: each for each in Transition}
 
 
@@ -95,19 +96,23 @@ def sample(row: dict[str, Any]) -> Sample:
 
 
 def _event(one: dict[str, Any]) -> ProcessEvent:
-    at = micros(one["at"])
-    due = one.get("due_at")
-    recorded = one.get("recorded_at")
+    at, due, recorded = one["at"], one.get("due_at"), one.get("recorded_at")
+    if not isinstance(at, int):
+        at = micros(at)
+    if recorded is None:
+        recorded = at
+    elif not isinstance(recorded, int):
+        recorded = micros(recorded)
     return ProcessEvent(
-        event_id=one["event_id"],
-        activity=one["activity"],
-        transition=_TRANSITIONS[one["transition"]],
-        at=at,
-        recorded_at=at if recorded is None else micros(recorded),
-        due_at=None if due is None else micros(due),
-        source=one.get("source"),
-        attributes=one.get("attributes") or {},
-        objects=one.get("objects") or {},
+        one["event_id"],
+        one["activity"],
+        _TRANSITIONS[one["transition"]],
+        at,
+        recorded,
+        None if due is None else micros(due),
+        one.get("source"),
+        one.get("attributes") or _NOTHING,
+        one.get("objects") or _NOTHING,
     )
 
 

@@ -6,6 +6,7 @@ compiles both companies by itself; below some thousands of complaints one worker
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -112,6 +113,8 @@ def _prepare(folders: tuple[str, str]) -> None:
     global _comparer  # noqa: PLW0603 - one for each process, made once
     live, candidate = (rules_from(load_company(Path(folder))) for folder in folders)
     _comparer = Comparer(live, candidate)
+    # Two companies are many small values that stay: not to be looked through for garbage again and again.
+    gc.freeze()
 
 
 def _count(chunk: Chunk) -> tuple[Chunk, Tally]:

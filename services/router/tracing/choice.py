@@ -8,7 +8,7 @@ Hazard: only ratios of costs count. A company that sets a wrong alert to nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -35,7 +35,7 @@ _DAY: Final = 24 * HOUR
 def raw_confidence(
     causes: tuple[Cause, ...],
     scores: tuple[SymptomScore, ...],
-    flags: Iterable[Evidence],
+    flags: Sequence[Evidence],
     missing: tuple[Missing, ...],
     *,
     unfinished: bool = False,
@@ -63,7 +63,7 @@ def raw_confidence(
     ]
     if others and not (first.hours > 0 and others[0].hours > 0):
         score *= 1 - 0.2 * others[0].parts / first.parts
-    doubts = len({(f.activity, f.finding) for f in flags if f.finding in DOUBTFUL})
+    doubts = len({(f.activity, f.finding) for f in flags if f.finding in DOUBTFUL}) if flags else 0
     less = min(3, doubts) + min(3, len(missing)) * (2 if unfinished else 1) + unfinished
     score *= _PER_DOUBT**less
     score *= 1 - doubt / 2

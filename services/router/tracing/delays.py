@@ -200,6 +200,9 @@ class Clock:
                     break
                 real = self._after(drafts[later].members, real)
                 planned = self._after(drafts[later].members, planned)
+                if real == planned:
+                    # Nobody's time any more: the same from here on.
+                    break
             owns[position] = real - planned
         return owns
 

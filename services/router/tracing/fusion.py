@@ -407,7 +407,7 @@ def kind_of(rules: Rules, department: str, otherwise: CauseKind) -> CauseKind:
 
 def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
     """Mix the symptoms' weights into causes whose parts add up to `PARTS`, largest first."""
-    total: dict[tuple[str, str, str], list[Weight]] = {}
+    total: dict[tuple[str, str, str], list[tuple[float, Weight]]] = {}
     supported = math.fsum(s.score.probability for s in found if s.weights or s.unknown)
     without = math.fsum(s.score.probability for s in found if not (s.weights or s.unknown))
     unknown = [s.score.probability * s.unknown for s in found if s.weights or s.unknown]
@@ -416,20 +416,20 @@ def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
         for weight in support.weights:
             key = (weight.department or "", weight.kind.value, weight.activity or "")
             share = support.score.probability * weight.weight
-            total.setdefault(key, []).append(weight._replace(weight=share))
+            total.setdefault(key, []).append((share, weight))
     keys = sorted(total)
-    amounts = [math.fsum(sorted(w.weight for w in total[key])) for key in keys]
+    amounts = [math.fsum(sorted([share for share, _ in total[key]])) for key in keys]
     amounts.append(math.fsum(sorted(unknown)))
     parts = largest_remainder(amounts)
     causes = [
         Cause(
-            department=total[key][0].department,
-            kind=total[key][0].kind,
-            activity=total[key][0].activity,
+            department=total[key][0][1].department,
+            kind=total[key][0][1].kind,
+            activity=total[key][0][1].activity,
             parts=part,
-            hours=max(w.hours for w in total[key]),
-            events=tuple(sorted({event for w in total[key] for event in w.events})),
-            publisher=total[key][0].publisher,
+            hours=max([w.hours for _, w in total[key]]),
+            events=tuple(sorted({event for _, w in total[key] for event in w.events})),
+            publisher=total[key][0][1].publisher,
         )
         for key, part in zip(keys, parts, strict=False)
         if part > 0

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from schemas.vocabulary import Finding, Transition
@@ -23,6 +24,9 @@ _AHEAD: Final = HOUR // 12
 """From here on ahead of its record (five minutes) an event's clock is looked at; sources tolerate more or less."""
 _LAG: Final = (HOUR // 2, 15 * HOUR)
 """Recorded this much later, a zone may be the reason: no zone is further than 14 h from UTC."""
+
+
+_order = attrgetter("at", "event_id")
 
 
 class Observed(NamedTuple):
@@ -38,24 +42,19 @@ class Observed(NamedTuple):
 
 def observe(case: Case, rules: Rules, as_of: int) -> Observed:
     """Return what was known of the case at ``as_of``, each happening once."""
-    unique: dict[str, ProcessEvent] = {}
-    for event in case.events:
-        known = unique.get(event.event_id)
-        if known is None or (known is not event and _rank(event) < _rank(known)):
-            unique[event.event_id] = event
+    unique = {event.event_id: event for event in case.events}
+    if len(unique) < len(case.events):
+        for event in case.events:
+            known = unique[event.event_id]
+            if known is not event and _rank(event) < _rank(known):
+                unique[event.event_id] = event
     events = sorted(unique.values(), key=_order)
-    odd, lagging, told, again = False, False, set[tuple[str, Transition, int]](), False
-    for event in events:
-        lag = event.recorded_at - event.at
-        if lag > _LAG[0] or lag < -_AHEAD:
-            odd = odd or lag < _LAG[1]
-            lagging = True
-        content = (event.activity, event.transition, event.at)
-        again = again or content in told
-        told.add(content)
     flags: list[Evidence] = []
-    if again:
+    if len({(event.activity, event.at, event.transition) for event in events}) < len(events):
         events, flags = _once(events, rules)
+    lags = [event.recorded_at - event.at for event in events]
+    lagging = bool(lags) and (max(lags) > _LAG[0] or min(lags) < -_AHEAD)
+    odd = lagging and any(lag < -_AHEAD or _LAG[0] < lag < _LAG[1] for lag in lags)
     blurs: dict[str, int] = {}
     if odd or (lagging and _crossed(events, rules)):
         events, found, blurs = _corrected(events, rules)
@@ -229,10 +228,6 @@ def _crossings(
 def _offset(zone: Offsets, at: int) -> int:
     """Return a zone's offset in seconds at ``at``."""
     return zone[max(0, bisect_right(zone, (at, 2**62)) - 1)][1]
-
-
-def _order(event: ProcessEvent) -> tuple[int, str]:
-    return (event.at, event.event_id)
 
 
 def _rank(event: ProcessEvent) -> tuple[int, int, str, str, int, str, str, str]:

@@ -61,10 +61,10 @@ class Way:
         if known is not None:
             return known
         found: list[str] = []
-        for key in self.rules.activities[activity].after:
-            step = self.timeline.steps.get(key)
-            through = step.passed if step is not None else self.rules.activities[key].optional
-            if through:
+        steps, activities = self.timeline.steps, self.rules.activities
+        for key in activities[activity].after:
+            step = steps.get(key)
+            if step.passed if step is not None else activities[key].optional:
                 found.extend(self.before(key))
             else:
                 found.append(key)
@@ -75,19 +75,27 @@ class Way:
         """Return the critical path up to ``end``, as groups of activities that no event separates."""
         groups: list[list[str]] = []
         group = [end]
-        start = self.promise.start
+        start, steps = self.promise.start, self.timeline.steps
         while True:
             # What came before the promise was given is not part of the way to it.
             begun = group[0] == start and self.finish(start) is not None
             before = [] if begun else self.before(group[0])
-            known = [(at, key) for key in before if (at := self.finish(key)) is not None]
-            if known:
-                groups.insert(0, group)
-                group = [max(known)[1]]
+            last, latest = None, 0
+            for key in before:
+                step = steps.get(key)
+                if step is None or step.finish is None:
+                    continue
+                # Of those that finished at once the last by id.
+                if last is None or (step.finish, key) > (latest, last):
+                    last, latest = key, step.finish
+            if last is not None:
+                groups.append(group)
+                group = [last]
             elif before:
                 group.insert(0, min(before))
             else:
-                groups.insert(0, group)
+                groups.append(group)
+                groups.reverse()
                 return groups
 
     def cancelled(self) -> bool:

@@ -67,8 +67,8 @@ def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
     if observed.events and observed.events[0].at > complaint.occurred_at + _SKEW:
         # The case began after the complaint: it is another one.
         return _see(complaint, case, Observed((), (), {}), rules, as_of)
-    late = [event for event in observed.events if event.recorded_at > complaint.heard_at]
-    if not late:
+    heard_at = complaint.heard_at
+    if all(event.recorded_at <= heard_at for event in observed.events):
         return _see(complaint, case, observed, rules, as_of)
     unsworn = trust.unsworn(observed.events, complaint.occurred_at, complaint.heard_at, rules)
     if not unsworn:
