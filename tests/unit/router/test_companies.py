@@ -15,12 +15,12 @@ from schemas.envelope import Contract
 from schemas.registry import RegistryActivatedV1
 from services.chassis.errors import BrokerUnavailable
 from services.registry import Files, RegistryError, contents, example_folder, load
-from services.router.__main__ import default_company
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.registrar import Edition, Registrar
 from services.router.stages.companies import ActiveCompanies, NoCompany, RegistryStage, company_from
+from services.router.working import default_company
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 SHOP = company_from(load(example_folder("shop")))
