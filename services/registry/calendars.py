@@ -139,6 +139,11 @@ def intervals(
     return _compiled(calendar.model_dump_json(), with_holidays=with_holidays, years=years)
 
 
+def forget() -> None:
+    """Drop what was compiled: 10 MB for three companies, of use while one is loaded and turned into rules."""
+    _compiled.cache_clear()
+
+
 @cache
 def _compiled(calendar_json: str, *, with_holidays: bool, years: tuple[int, int]) -> Intervals:
     calendar = Calendar.model_validate_json(calendar_json)

@@ -28,6 +28,7 @@ import structlog
 
 from services.chassis import metrics
 from services.chassis.errors import ConfigurationError, PermanentError
+from services.chassis.memory import give_back
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
@@ -64,7 +65,7 @@ class CheckpointSettings:
     """The least time between the end of one checkpoint and the start of the next."""
     most_records: int = 20_000
     """Stages wait when so many records are buffered beyond the checkpoint under way,"""
-    most_bytes: int = 6 << 20
+    most_bytes: int = 3 << 20
     """or so much in rows and outputs: a complaint leads to twenty times what an event does."""
     compacted: frozenset[str] = frozenset()
     """Topics of which only the last record of each key is written in one checkpoint."""
@@ -290,6 +291,7 @@ class Checkpointer:
                     seconds=round(done.seconds, 3),
                     started_over=done.started_over,
                 )
+            give_back()
             return positions
 
         async with self._committing:

@@ -10,8 +10,9 @@ elapsed time.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -20,12 +21,12 @@ class WorkingTime:
     """Disjoint working intervals ``[start, end)``, ascending, with prefix sums.
 
     ``before[i]`` is the working time in all intervals before the i-th; the three have one length, at
-    least 1. Build it with `of`.
+    least 1. Build it with `of`, which packs them: every worker has a dozen calendars of many years.
     """
 
-    starts: tuple[int, ...] = field(repr=False)
-    ends: tuple[int, ...] = field(repr=False)
-    before: tuple[int, ...] = field(repr=False)
+    starts: Sequence[int] = field(repr=False)
+    ends: Sequence[int] = field(repr=False)
+    before: Sequence[int] = field(repr=False)
 
     @classmethod
     def of(cls, intervals: Iterable[tuple[int, int]]) -> WorkingTime:
@@ -50,7 +51,7 @@ class WorkingTime:
         for start, end in zip(starts, ends, strict=True):
             before.append(total)
             total += end - start
-        return cls(tuple(starts), tuple(ends), tuple(before))
+        return cls(array("q", starts), array("q", ends), array("q", before))
 
     def between(self, begin: int, end: int) -> int:
         """Return the working time from ``begin`` to ``end``; negative when ``end`` comes first."""
