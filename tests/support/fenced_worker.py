@@ -134,8 +134,8 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
     point = environment.get("AKAR_TEST_STOP", "")
     deadline = float(environment.get("AKAR_TEST_COMMIT_SECONDS", "60"))
     refused = environment.get("AKAR_TEST_REFUSED")
+    missing = environment.get("AKAR_TEST_WITHOUT") or None
     with (
-        without(environment.get("AKAR_TEST_WITHOUT") or None),
         patch.object(transactions, "fault_point", stop_at(point, folder)),
         patch.object(Restorer, "positions", asks(folder)),
         # Whoever ends inside a transaction leaves its records on the broker.
@@ -144,6 +144,8 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
         patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", deadline),
         patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
+        # Last: one of the fences is that deadline.
+        without(missing),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(main(folder))
