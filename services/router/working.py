@@ -18,8 +18,9 @@ import structlog
 
 from services.chassis.errors import BrokerUnavailable
 from services.chassis.health import Health, HealthServer, Heartbeat
+from services.chassis.memory import give_back
 from services.chassis.settings import AkarSettings, KafkaSettings
-from services.registry import RegistryError, load
+from services.registry import RegistryError, calendars, load
 from services.router.agents import Carry
 from services.router.app import Worker
 from services.router.checkpoint.checkpointer import Partition
@@ -57,8 +58,10 @@ async def work(akar: AkarSettings, kafka: KafkaSettings, settings: RouterSetting
         if isinstance(stage, LifecycleStage):
             stage.retention = Retention(keep)
     # The company's rules and the libraries live as long as the process: no collection need look at them again.
+    calendars.forget()
     gc.collect()
     gc.freeze()
+    give_back()
     state_dir = settings.state_dir or akar.data_dir / "router" / settings.instance
 
     def loopback(partitions: Mapping[int, Partition], behind: Callable[[int, int], bool]) -> Carry:
