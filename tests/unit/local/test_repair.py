@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.errors import ConfigurationError
+from services.local import folder
+from services.local.folder import Layout
 from services.local.repair import CLEAN_SHUTDOWN, METADATA_LOG, mend
 
 OLD_ID, NEW_ID = bytes(range(1, 17)), bytes(range(101, 117))
@@ -143,3 +146,15 @@ def test_an_id_that_is_not_known_is_not_guessed(logs: Path) -> None:
 
     assert mend(logs) == []
     assert everything(logs) == before
+
+
+def test_a_storage_without_its_name_is_not_formatted_anew(tmp_path: Path) -> None:
+    """Whoever has lost `meta.properties` is told so; a new format would orphan every record.  An empty folder is no storage."""
+    layout = Layout(tmp_path)
+    folder._refuse_storage_without_its_name(layout)
+    layout.logs.mkdir()
+    folder._refuse_storage_without_its_name(layout)
+    (layout.logs / "plain-0").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"no meta\.properties"):
+        folder._refuse_storage_without_its_name(layout)
