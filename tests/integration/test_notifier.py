@@ -29,12 +29,12 @@ from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
 from schemas.tracing import Evidence, SymptomScore
 from schemas.vocabulary import CauseKind, Finding, NotificationOutcome, Role
 from services.chassis import ids
-from services.chassis.consumer import PartitionReader
 from services.chassis.producer import EventPublisher
 from services.chassis.provision import provision
 from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
 from services.registry import load_example
+from tests.support.following import Following
 from tests.support.webhook_receiver import Call, Reply, WebhookReceiver
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -112,6 +112,7 @@ class Bench:
         self.departments = load_example("shop").inboxes()
         provision(self.kafka, self.departments)
         self.publisher = EventPublisher(self.kafka, name="test", deadline_seconds=20).start()
+        self._followed: dict[str, Following] = {}
         self.receivers = folder / "receivers.toml"
         self.receivers.write_text("")
         self.port = free_port()
@@ -197,18 +198,24 @@ class Bench:
 
     def read(self, topic: str, contracts: tuple[type[Contract], ...]) -> list[Contract]:
         """Everything committed in a topic now."""
-        found: list[Contract] = []
-        with PartitionReader(self.kafka, [topic], name="test-reader") as reader:
-            ends = reader.end_offsets()
-            deadline = time.monotonic() + 20
-            while any(reader.position(*place) < end for place, end in ends.items()):
-                assert time.monotonic() < deadline, "the topic cannot be read to its end"
-                for record in reader.poll(0.5):
-                    envelope = decode(
-                        contracts, key=record.key, value=record.value, headers=record.headers
-                    )
-                    found.append(envelope.data)
-        return found
+        if topic not in self._followed:
+            name = self.kafka.topic(topic)
+            self._followed[topic] = Following(self.kafka.for_librdkafka(), name)
+        return [
+            decode(
+                contracts,
+                key=message.key(),
+                value=message.value(),
+                headers=list(message.headers() or []),  # type: ignore[arg-type]
+            ).data
+            for message in self._followed[topic].messages()
+        ]
+
+    def close(self) -> None:
+        """Let the clients go."""
+        self.publisher.close()
+        for following in self._followed.values():
+            following.close()
 
     def read_again(self) -> bool:
         """Whether the notifier has noticed a change of the receivers' file."""
@@ -268,7 +275,7 @@ def bench(broker: str, topic_prefix: str, tmp_path: Path) -> Iterator[Bench]:
     """A fresh one for each test."""
     made = Bench(broker, topic_prefix, tmp_path)
     yield made
-    made.publisher.close()
+    made.close()
 
 
 def test_an_assignment_reaches_its_department_signed_and_is_recorded(bench: Bench) -> None:
