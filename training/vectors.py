@@ -74,7 +74,7 @@ def look(text: str, language: str, labels: Sequence[str]) -> Seen:
     count = len(spelled)
     starts = [*range(max(count - 1, 0)), *range(max(count - 2, 0))]
     blocks: dict[str, list[tuple[str, int]]] = {
-        "char": [(name, n) for n, word in enumerate(spelled) for name in features.pieces(word)],
+        "char": [(name, n) for n, word in enumerate(spelled) for name in _pieces(word)],
         "word": [
             (name, n) for n, word in enumerate(spelled) for name in features.single(word, language)
         ],
@@ -85,6 +85,11 @@ def look(text: str, language: str, labels: Sequence[str]) -> Seen:
     }
     found = features.cues(weigh(places, spoken), labels)
     return Seen(blocks, found, list(zip(spelled, places, strict=True)))
+
+
+@cache
+def _pieces(word: str) -> tuple[str, ...]:
+    return tuple(features.pieces(word))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _SHORTEST: Final = 2
 _LONGEST: Final = 5
 REACH: Final = 3
 """Concepts at most this many words apart make a pair."""
-_OPENING: Final = 6
+OPENING: Final = 6
 """The first words of a text count once more: complaints open with what matters."""
 _STEM: Final = 4
 """Letters that a stem keeps at least."""
@@ -108,7 +108,7 @@ def pairs(stems: Sequence[str]) -> list[str]:
 
 def first(stems: Sequence[str]) -> list[str]:
     """Return features of the words that a text opens with."""
-    return ["f:" + one for one in stems[:_OPENING]]
+    return ["f:" + one for one in stems[:OPENING]]
 
 
 def concepts(places: Sequence[tuple[str, ...]]) -> dict[str, int]:

@@ -32,6 +32,8 @@ _STEP_DOWN: Final = 0.984496437005408409
 
 Row = npt.NDArray[np.int64]
 _NOTHING: Final[Mapping[str, int]] = {}
+_Known = tuple[Row, str, Mapping[str, int], Mapping[str, int]]
+"""What is known of a word: what it contributes by itself, its stem, the rows of the stem with the next and the one after."""
 
 
 class ModelError(ValueError):
@@ -64,7 +66,7 @@ class LinearModel:
     """Hundredths by which the first words count more, and the last ones less."""
     windows: Windows | None
     """The second reader, where the language has one; it adds to the logits."""
-    _words: dict[str, tuple[Row, str]] = field(default_factory=dict, compare=False)
+    _words: dict[str, _Known] = field(default_factory=dict, compare=False)
     _met: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = field(
         default_factory=dict, compare=False
     )
@@ -80,15 +82,16 @@ class LinearModel:
         nothing = len(self.table) - 1
         count = len(words)
         early = _early(count, self.early)
-        both, stems = self._single(words, early)
+        both, known = self._single(words, early)
         get = self.rows.get
         # What has no place, and the row of nothing that opens each block, count evenly: place ``count``.
-        found, places_ = self._pairs(stems)
+        found, places_ = self._pairs(known)
         starts = [0, len(found)]
         met = self._concepts(places)
         found += [nothing, *met]
         places_ += [count, *met.values()]
         starts.append(len(found))
+        stems = [one[1] for one in known[: features.OPENING]]
         opening = [row for name in features.first(stems) if (row := get(name)) is not None]
         found += [nothing, *opening]
         places_ += [count] * (1 + len(opening))
@@ -121,8 +124,8 @@ class LinearModel:
             logits = [one + other for one, other in zip(logits, more, strict=True)]
         return _shares(logits)
 
-    def _single(self, words: Sequence[str], early: Row) -> tuple[Row, list[str]]:
-        """Add up what each word contributes by itself (pieces, then word and stem); return also the stems."""
+    def _single(self, words: Sequence[str], early: Row) -> tuple[Row, list[_Known]]:
+        """Add up what each word contributes by itself (pieces, then word and stem); return also what is known of each."""
         known = self._words
         if len(known) > _REMEMBERED:
             known.clear()
@@ -131,31 +134,36 @@ class LinearModel:
             return np.zeros(2 * width, dtype=np.int64), []
         entries = [known.get(word) or self._look_up(word) for word in words]
         said = np.array([entry[0] for entry in entries])
-        # A block's squared length (its last column) does not depend on places.
-        lengths = said[:, width - 1 :: width].sum(axis=0)
         both: Row = early[:-1] @ said
-        both[width - 1 :: width] = lengths
-        return both, [entry[1] for entry in entries]
+        # A block's squared length (its last column) does not depend on places.
+        both[width - 1 :: width] = said[:, width - 1 :: width].sum(axis=0)
+        return both, entries
 
-    def _look_up(self, word: str) -> tuple[Row, str]:
+    def _look_up(self, word: str) -> _Known:
         rows = self.rows
         parts = [
             self._sum([row for name in names if (row := rows.get(name)) is not None])
             for names in (features.pieces(word), features.single(word, self.language))
         ]
-        entry = self._words[word] = np.concatenate(parts), features.stem(word, self.language)
+        stem = features.stem(word, self.language)
+        tables = self.near.get(stem, _NOTHING), self.skipped.get(stem, _NOTHING)
+        entry = self._words[word] = (np.concatenate(parts), stem, *tables)
         return entry
 
-    def _pairs(self, stems: Sequence[str]) -> tuple[list[int], list[int]]:
+    def _pairs(self, known: Sequence[_Known]) -> tuple[list[int], list[int]]:
         """Return the rows of `features.pairs` and the places of their first words, without making their names."""
         found = [len(self.table) - 1]
-        places = [len(stems)]
-        for table, gap in ((self.near, 1), (self.skipped, 2)):
-            for place, (stem, other) in enumerate(zip(stems, stems[gap:], strict=False)):
-                row = table.get(stem, _NOTHING).get(other)
-                if row is not None:
-                    found.append(row)
-                    places.append(place)
+        places = [len(known)]
+        last = after = ""
+        for place in range(len(known) - 1, -1, -1):
+            _, stem, near, skipped = known[place]
+            if last in near:
+                found.append(near[last])
+                places.append(place)
+            if after in skipped:
+                found.append(skipped[after])
+                places.append(place)
+            last, after = stem, last
         return found, places
 
     def _concepts(self, places: Sequence[tuple[str, ...]]) -> dict[int, int]:
@@ -167,12 +175,18 @@ class LinearModel:
         for position, here in enumerate(places):
             if not here:
                 continue
-            for there in ((), *places[position + 1 : position + 1 + features.REACH]):
-                rows = met.get((here, there))
-                if rows is None:
-                    rows = met[here, there] = self._meet(here, there)
-                for row in rows:
-                    found.setdefault(row, position)
+            rows = met.get((here, ()))
+            if rows is None:
+                rows = met[here, ()] = self._meet(here, ())
+            for row in rows:
+                found.setdefault(row, position)
+            for there in places[position + 1 : position + 1 + features.REACH]:
+                if there:
+                    rows = met.get((here, there))
+                    if rows is None:
+                        rows = met[here, there] = self._meet(here, there)
+                    for row in rows:
+                        found.setdefault(row, position)
         return found
 
     def _meet(self, here: tuple[str, ...], there: tuple[str, ...]) -> tuple[int, ...]:
@@ -287,7 +301,6 @@ _EXP: Final = _powers()
 def _shares(logits: Sequence[float]) -> list[float]:
     """Return the softmax by a table of powers (steps of 1/64), the same on every machine."""
     most = max(logits)
-    steps = [min(round((most - value) * _STEPS), _STEPS * _FAR) for value in logits]
-    powers = [_EXP[step] for step in steps]
+    powers = [_EXP[min(round((most - value) * _STEPS), _STEPS * _FAR)] for value in logits]
     total = sum(powers)
     return [power / total for power in powers]

@@ -31,7 +31,7 @@ PIECES: Final = 0.7
 """How much a word's pieces count beside its name, its stem and its concepts, together and whatever their number."""
 SHORTEST: Final = 3
 """Letters of the shortest piece that a word's vector is made of."""
-VECTOR_UNITS: Final = 1024
+VECTOR_UNITS: Final = 256
 FILTER_UNITS: Final = 256
 LOUDEST: Final = 25 * FILTER_UNITS
 """What one word may say to one filter: five of these still fit into 16 bits."""

@@ -7,9 +7,9 @@ from services.router.tracing.windows import LONGEST, Windows, WindowsError, read
 from tests.unit.router.tracing.test_linear import SMALL
 
 TOGETHER = [
-    "w:batal\t1024",
-    "w:malah\t1024",
-    "c:_ba\t512",
+    "w:batal\t256",
+    "w:malah\t256",
+    "c:_ba\t128",
     "bias",
     "-256",
     "filters",
