@@ -1,6 +1,7 @@
 """Reads a complaint's story as the console tells it: decisions, alerts, what a person wants to know first.
 
-It stands apart so that the shape of `GET /v1/complaints/{id}/story` is known in one place of the command line.
+It stands apart so that the shape of `GET /v1/complaints/{id}/story` is known in one place of the command line.  What is said in
+words is the console's own (services/console/story.py), so that a terminal and a page say the same.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.tracing import ComplaintTracedV1
-from services.console.story import finding
+from services.console.story import finding, speak
 
 LANGUAGES: Final = ("en", "id")
 """In which language explanations are shown, the first that there is."""
@@ -29,11 +30,8 @@ def decisions(story: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def sentences(texts: Mapping[str, Any] | None, language: str | None = None) -> list[str]:
-    """The sentences of an explanation in this language, else in the first of ours that there is."""
-    for wanted in LANGUAGES if language is None else (language, *LANGUAGES):
-        if texts and texts.get(wanted):
-            return [str(sentence) for sentence in texts[wanted]]
-    return [str(sentence) for listed in (texts or {}).values() for sentence in listed]
+    """The sentences of an explanation in this language, else in the first of ours, else in any that there is."""
+    return speak(texts, LANGUAGES if language is None else (language, *LANGUAGES))
 
 
 def why(decision: Mapping[str, Any]) -> str:
