@@ -68,8 +68,11 @@ def compare(*, live: str | None, candidate: str, file: Path, workers: int) -> di
     pieces = chunks(file)
     if not pieces:
         raise ConfigurationError(f"{file} is empty: akar backtest export writes such a file")
-    began, used = time.monotonic(), _cpu()
     total = Tally()
+    alone = workers == 1 or len(pieces) == 1
+    if alone:
+        _prepare(folders)
+    began, used = time.monotonic(), _cpu()
     with Progress(
         TextColumn("complaints {task.fields[count]:,}"),
         BarColumn(),
@@ -78,7 +81,7 @@ def compare(*, live: str | None, candidate: str, file: Path, workers: int) -> di
         transient=True,
     ) as progress:
         task = progress.add_task("", total=pieces[-1].end, count=0)
-        for chunk, tally in _tallies(folders, pieces, workers):
+        for chunk, tally in _tallies(folders, pieces, 1 if alone else workers):
             total.merge(tally)
             progress.update(task, advance=chunk.end - chunk.begin, count=total.complaints)
     if not total.complaints:
@@ -98,8 +101,7 @@ def compare(*, live: str | None, candidate: str, file: Path, workers: int) -> di
 def _tallies(
     folders: tuple[str, str], pieces: list[Chunk], workers: int
 ) -> Iterator[tuple[Chunk, Tally]]:
-    if workers == 1 or len(pieces) == 1:
-        _prepare(folders)
+    if workers == 1:
         for piece in pieces:
             yield piece, _count(piece)[1]
         return

@@ -283,8 +283,11 @@ def promote(
     target = live / "learned" / FILE
     target.parent.mkdir(exist_ok=True)
     promoted = candidate.read_text(encoding="utf-8").splitlines()
+    before = target.read_text(encoding="utf-8").splitlines()[:1] if target.is_file() else []
+    # What tells an editor the file's schema stays.
+    kept = [line for line in before if line.startswith("#:schema")]
     said = json.dumps(f"promoted {day} by {by.strip()}: {reason.strip()}", ensure_ascii=False)
-    text = "\n".join(_noted(line, said) for line in promoted) + "\n"
+    text = "\n".join([*kept, *(_noted(line, said) for line in promoted)]) + "\n"
     for other in (live / "learned").glob("*.toml"):
         if other != target:
             other.unlink()
@@ -294,6 +297,13 @@ def promote(
         f"{target}: version {_version(target)} is live from the next start or reload. Digest {company.digest[:16]} "
         f"becomes {after.digest[:16]}."
     )
+    cost, error = seen["cost_per_complaint"], seen["calibration_error"]
+    for what, sides in (("cost per complaint", cost), ("calibration error", error)):
+        if (sides["candidate"] or 0.0) > (sides["live"] or 0.0):
+            print(
+                f"By its report the {what} rises from {_rounded(sides['live'])} to {_rounded(sides['candidate'])}. "
+                f"Back: akar registry activate {company.digest[:12]}, or the folder's version control."
+            )
 
 
 def _noted(line: str, said: str) -> str:

@@ -17,6 +17,7 @@ from schemas.envelope import Contract
 from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import Outcome, Transition
+from services.chassis.partitioner import partition_for
 from services.chassis.provision import provision
 from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
@@ -49,12 +50,17 @@ def rows(tmp_path: Path) -> list[dict[str, Any]]:
 
 
 def test_topics_tell_what_a_file_would(
-    kafka: KafkaSettings, rows: list[dict[str, Any]], tmp_path: Path
+    kafka: KafkaSettings,
+    rows: list[dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each decided complaint with the events recorded by its last decision, and no other; both registries decide them."""
-    write(kafka, [record for row in rows for record in records(row)])
+    broken = Outgoing(topics.PROCESS_OBSERVED.name, b"nobody", b"{}")
+    write(kafka, [broken, *(record for row in rows for record in records(row))])
     exported = tmp_path / "exported.ndjson"
     backtest_export.from_topics(exported, verdicts=None, data_dir=None)
+    assert "1 of the records break their contract" in capsys.readouterr().out
     lines = exported.read_text(encoding="utf-8").splitlines()
     found = {row["complaint_id"]: row for row in map(json.loads, lines)}
     assert found.keys() == {row["complaint_id"] for row in rows}
@@ -68,12 +74,29 @@ def test_topics_tell_what_a_file_would(
         assert {e["event_id"]: e["at"] for e in one["events"]} == {
             e["event_id"]: e["at"] for e in row["events"]
         }
+        assert one["watermarks"] == spoken(rows, row, kafka.partitions)
     shop = str(example_folder("shop"))
     with backtest_export.exported(None) as again:
         told = backtest_run.compare(live=shop, candidate=shop, file=again, workers=1)
     assert told["complaints"] == len(rows)
     assert told["moved"] == told["changed"] == 0
     assert sum(told["alerts"]["live"].values()) > len(rows) // 4
+
+
+def spoken(rows: list[dict[str, Any]], row: dict[str, Any], partitions: int) -> dict[str, int]:
+    """How far each source had spoken in this complaint's partition when it was decided, the plain way."""
+    if row["case_id"] is None:
+        return {}
+    part = partition_for(row["case_id"].encode(), partitions)
+    found: dict[str, int] = {}
+    for other in rows:
+        if other["case_id"] is None or partition_for(other["case_id"].encode(), partitions) != part:
+            continue
+        for event in other["events"]:
+            if event["recorded_at"] <= row["as_of"]:
+                at_most = min(event["at"], event["recorded_at"])
+                found[event["source"]] = max(at_most, found.get(event["source"], at_most))
+    return found
 
 
 def records(row: dict[str, Any]) -> list[Outgoing]:

@@ -177,15 +177,28 @@ def test_nothing_is_promoted_without_a_shadow_report(
         call("learn", "promote", alone, "--registry", home / "shop", "--by", " ", "--reason", "r")
 
 
+LIVE = 'version = "t0"\nnote = "by hand"\n'
+
+
 def test_a_promotion_records_who_and_why(home: Path, candidate: Path, tmp_path: Path) -> None:
     """The registry has the candidate, the person and the reason, another digest, and rules that name the version."""
     shutil.copytree(home / "shop", tmp_path / "shop")
     mine = tmp_path / "next.toml"
     shutil.copyfile(candidate, mine)
+    # What is live tells an editor its schema, and by the report it is the cheaper and the truer one.
+    live = tmp_path / "shop" / "learned" / "learned.toml"
+    live.parent.mkdir(exist_ok=True)
+    live.write_text(f"#:schema ../schema/learned.json\n{LIVE}", encoding="utf-8")
     before = load(tmp_path / "shop").digest
     call("learn", "shadow", mine, "--registry", tmp_path / "shop", "--file", home / "try.ndjson")
     words = ("learn", "promote", mine, "--registry", tmp_path / "shop")
-    call(*words, "--by", "Sari W.", "--reason", "truer on hand-overs")
+    report = tmp_path / "next.shadow.json"
+    seen = json.loads(report.read_text(encoding="utf-8"))
+    seen["calibration_error"] = {"live": 0.01, "candidate": 0.05}
+    report.write_text(json.dumps(seen), encoding="utf-8")
+    said = call(*words, "--by", "Sari W.", "--reason", "truer on hand-overs")
+    assert "calibration error rises from 0.01 to 0.05" in said
+    assert live.read_text(encoding="utf-8").startswith("#:schema ../schema/learned.json\n# Written")
     company = load(tmp_path / "shop")
     assert company.digest != before
     (learned,) = company.learned.values()
