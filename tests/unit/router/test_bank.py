@@ -5,8 +5,6 @@ from datetime import datetime
 import pytest
 
 from schemas.vocabulary import CauseKind, Outcome, Transition
-from services.registry import load_example
-from services.router.rules import rules_from
 from services.router.tracing.company import Rules
 from services.router.tracing.model import (
     Attribute,
@@ -18,11 +16,12 @@ from services.router.tracing.model import (
 )
 from services.router.tracing.symptoms import classify
 from services.router.tracing.tracer import trace
+from tests.support import companies
 
 
 @pytest.fixture(scope="module")
 def bank() -> Rules:
-    return rules_from(load_example("bank"))
+    return companies.rules("bank")
 
 
 def micros(wall: str) -> int:

@@ -19,11 +19,12 @@ from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.registrar import Edition, Registrar
-from services.router.stages.companies import ActiveCompanies, NoCompany, RegistryStage, company_from
+from services.router.stages.companies import ActiveCompanies, NoCompany, RegistryStage
 from services.router.working import default_company
+from tests.support import companies
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-SHOP = company_from(load(example_folder("shop")))
+SHOP = companies.company("shop")
 
 
 @dataclass

@@ -16,11 +16,10 @@ import pytest
 
 from schemas.vocabulary import CauseKind, Outcome, Transition
 from services.cli import olist
-from services.registry import load_example
-from services.router.rules import rules_from
 from services.router.tracing.model import Case, Complaint, Decision, ProcessEvent
 from services.router.tracing.symptoms import classify
 from services.router.tracing.tracer import trace
+from tests.support import companies
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("AKAR_SHARED_DATA", ROOT.parent / "shared" / "data")) / "olist"
@@ -77,7 +76,7 @@ def judged() -> tuple[Judged, ...]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"there is no {DATA}: set AKAR_SHARED_DATA")
         pytest.skip(f"there is no {DATA}")
-    rules = rules_from(load_example("olist"))
+    rules = companies.rules("olist")
     with (DATA / "truth.csv").open(encoding="utf-8", newline="") as file:
         truth = {row["complaint_id"]: row for row in csv.DictReader(file)}
     found = []

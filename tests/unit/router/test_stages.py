@@ -21,16 +21,15 @@ from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import ComplaintState, MessageKind, Outcome, Transition
 from services.chassis.partitioner import partition_for
-from services.registry import load_example
 from services.router.checkpoint import checkpointer
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
-from services.router.rules import rules_from
-from services.router.stages.base import FORWARDED, Company, keyed
+from services.router.stages.base import FORWARDED, keyed
 from services.router.stages.customers import CustomerStage
 from services.router.stages.evidence import EvidenceStage
 from services.router.stages.lifecycle import LifecycleStage
+from tests.support import companies
 
 PARTITIONS = 4
 NOW = datetime(2026, 3, 20, 5, 0, tzinfo=UTC)
@@ -50,16 +49,7 @@ class FakeRecord:
     timestamp: int
 
 
-def shop() -> Company:
-    """The example shop, compiled."""
-    rules = rules_from(load_example("shop"))
-    inside = frozenset(
-        name for name, rule in rules.departments.items() if not rule.outside and not rule.customer
-    )
-    return Company(rules, inside, rules.policy.floor_parts)
-
-
-SHOP = shop()
+SHOP = companies.company("shop")
 
 
 @dataclass

@@ -13,6 +13,7 @@ from services.simulator.proof.firms import Step
 from services.simulator.proof.generate import COMPANIES, FIRST_JUDGED, generate, judged
 from services.simulator.proof.life import later
 from services.simulator.proof.model import Expect
+from tests.support import companies
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PROOF = Path(services.simulator.proof.__file__).parent
@@ -65,10 +66,9 @@ def test_allowances_are_the_registry_s(company: str) -> None:
 
 def test_the_bank_s_working_hours_are_the_registry_s() -> None:
     """The simulator's own calendar agrees with the registry's on when an allowance runs out, in its season."""
-    from services.router.rules import rules_from
     from services.simulator.proof.telling import at
 
-    rules = rules_from(load_example("bank"))
+    rules = companies.rules("bank")
     for step in steps("bank"):
         rule = rules.activities[step.activity]
         if step.shifts is None:
