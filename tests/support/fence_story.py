@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services.chassis.partitioner import partition_for
@@ -39,6 +39,36 @@ Told = tuple[object, object]
 """What came out, and what should have."""
 
 
+_NOT_YET: Final = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""What a broker answers whose topic of offsets is just being made; librdkafka hands it on without trying again."""
+
+
+def committed_offset(
+    connection: Mapping[str, Any], group: str, place: TopicPartition
+) -> int | None:
+    """Where a group would read on in a partition."""
+    consumer = Consumer({**connection, "group.id": group})
+    ends = time.monotonic() + SECONDS
+    try:
+        while True:
+            try:
+                (found,) = consumer.committed([place], timeout=30)
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or time.monotonic() > ends:
+                    raise
+                time.sleep(0.1)
+            else:
+                return found.offset if found.offset >= 0 else None
+    finally:
+        consumer.close()
+
+
 @dataclass
 class Story:
     """Workers without some fence, on topics of their own."""
@@ -51,18 +81,21 @@ class Story:
     processes: list[BaseProcess] = field(default_factory=list)
     session_seconds: float = 2.0
     """After which a worker that is stopped has lost its partitions; a busy machine may stop one for as long by itself."""
+    base: KafkaSettings | None = None
+    """What the environment says; whoever is not the main thread has to bring it, since pytest changes the environment there."""
     _following: Following | None = None
     _producer: Producer | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        self.kafka = KafkaSettings(
-            bootstrap_servers=self.broker,
-            topic_prefix=self.prefix,
-            partitions=self.partitions,
+        its_own = {
+            "bootstrap_servers": self.broker,
+            "topic_prefix": self.prefix,
+            "partitions": self.partitions,
             # Outputs are spread by key too: one story is about that.
-            leaf_partitions=self.partitions,
-        )
+            "leaf_partitions": self.partitions,
+        }
+        self.kafka = (self.base or KafkaSettings()).model_copy(update=its_own)
         provision(self.kafka, ["a"])
 
     def feed(self, values: list[str], *, key: bytes = KEY, topic: str = "process.observed") -> None:
@@ -129,13 +162,7 @@ class Story:
         place = TopicPartition(
             self.kafka.topic("process.observed"), partition_for(key, self.partitions)
         )
-        group = self.kafka.group("router")
-        consumer = Consumer({**self.kafka.for_librdkafka(), "group.id": group})
-        try:
-            (found,) = consumer.committed([place], timeout=30)
-        finally:
-            consumer.close()
-        return found.offset if found.offset >= 0 else None
+        return committed_offset(self.kafka.for_librdkafka(), self.kafka.group("router"), place)
 
     def until_gone(self, topic: str) -> None:
         """Wait until the broker no longer knows a topic."""
@@ -211,11 +238,12 @@ def side_by_side(
     Yields:
         What the story of a fence came to, with it or without.
     """
+    base = KafkaSettings()
 
     def tell(name: str, fenced: bool) -> Told:
         play, partitions = stories[name]
         folder = root / f"{'with' if fenced else 'without'}-{name.replace(' ', '-')}"
-        story = Story(broker, folder, "" if fenced else name, partitions)
+        story = Story(broker, folder, "" if fenced else name, partitions, base=base)
         try:
             return play(story)
         finally:

@@ -230,7 +230,6 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P11",),
         "a transaction that does not end within 6 s ends the process",
         "checkpoint.checkpointer:LONGEST_COMMIT_SECONDS",
-        on_the_broker=True,
     ),
     Fence(
         "the predecessor is fenced",

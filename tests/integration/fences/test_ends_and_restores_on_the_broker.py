@@ -5,9 +5,7 @@ As in test_fences_on_the_broker.py: all stories run side by side, and each test 
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,8 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from services.chassis.partitioner import partition_for
 from services.chassis.provision import provision
-from tests.support.broker import start_test_broker
-from tests.support.fence_story import KEY, SECONDS, Play, Story, Told, counted, side_by_side
+from tests.support.fence_story import KEY, Play, Story, Told, counted, side_by_side
 
 STANDS_STILL_SECONDS = 3.0
 """After which whoever waits for what never comes is believed; what is waited for takes milliseconds."""
@@ -141,31 +138,11 @@ def a_changelog_that_was_made_anew(story: Story) -> Told:
     return story.until_out("v1"), ["v0 1", "v1 1"]
 
 
-def a_broker_that_stops_answering(story: Story) -> Told:
-    """P11: in the middle of a commit; this one has a broker of its own, since it is stopped."""
-    with start_test_broker() as own:
-        inner = Story(own.bootstrap, story.folder / "own", story.without, session_seconds=30.0)
-        try:
-            inner.feed(["v0"])
-            worker = inner.start(stop="transaction.offsets_sent", commit_seconds=2.0)
-            inner.until("it stops", (inner.folder / "w0" / "stopped").exists)
-            assert worker.pid is not None
-            assert own.kafka.pid is not None
-            os.kill(own.kafka.pid, signal.SIGSTOP)
-            os.kill(worker.pid, signal.SIGCONT)
-            worker.join(2.0 + STANDS_STILL_SECONDS if story.without else SECONDS)
-            os.kill(own.kafka.pid, signal.SIGCONT)
-            return worker.exitcode, 70
-        finally:
-            inner.end()
-
-
 STORIES: dict[str, tuple[Play, int]] = {
     "one transaction": (its_offsets_went_out_and_its_outputs_did_not, 4),
     "up to the high watermark": (an_open_transaction_among_the_rows, 4),
     "markers count": (a_changelog_that_ends_in_a_marker, 4),
     "the end after an error": (a_commit_that_the_coordinator_refuses, 4),
-    "a commit has a deadline": (a_broker_that_stops_answering, 1),
     "the predecessor is fenced": (a_start_behind_its_own_open_transaction, 4),
     "rows of another life are dropped": (a_changelog_that_was_made_anew, 4),
 }

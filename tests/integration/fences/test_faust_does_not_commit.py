@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -26,8 +26,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from services.chassis.partitioner import partition_for
+from services.chassis.settings import KafkaSettings
 from tests.support import stock_faust
-from tests.support.fence_story import PROCESSES, SECONDS, SIDE_BY_SIDE, Story, Told, counted
+from tests.support.fence_story import (
+    PROCESSES,
+    SECONDS,
+    SIDE_BY_SIDE,
+    Story,
+    Told,
+    committed_offset,
+    counted,
+)
 from tests.support.following import Following
 
 Connection = dict[str, str | int | float | bool]
@@ -214,13 +223,8 @@ class Stock:
     def committed(self, trap: str) -> int:
         """Where the group would read on after a crash now."""
         group = stock_faust.group(self.prefix, trap)
-        consumer = Consumer({**self.connection, "group.id": group})
-        try:
-            place = TopicPartition(stock_faust.topic_in(self.prefix, trap), 0)
-            (found,) = consumer.committed([place], timeout=30)
-        finally:
-            consumer.close()
-        return max(0, found.offset)
+        place = TopicPartition(stock_faust.topic_in(self.prefix, trap), 0)
+        return committed_offset(self.connection, group, place) or 0
 
     def until(self, what: str, done: Callable[[], object]) -> None:
         """Wait for a condition."""
@@ -302,9 +306,11 @@ def seen(broker: str, root: Path, trap: str, together: Future[Stock]) -> None:
             alone.end()
 
 
-def told_and_ended(broker: str, folder: Path, play: Callable[[Story], Told]) -> Told:
+def told_and_ended(
+    broker: str, folder: Path, base: KafkaSettings, play: Callable[[Story], Told]
+) -> Told:
     """What a story of the router's came to."""
-    story = Story(broker, folder, "")
+    story = Story(broker, folder, "", base=base)
     try:
         return play(story)
     finally:
@@ -324,9 +330,10 @@ def running(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     """Stock Faust at work on every trap, each watched from its beginning, and the router's stories beside it."""
     root = tmp_path_factory.mktemp("router")
     together: Future[Stock] = Future()
+    base = KafkaSettings()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as plays, ThreadPoolExecutor(len(TRAPS)) as watches:
         told = {
-            play: plays.submit(told_and_ended, broker, root / play.__name__, play)
+            play: plays.submit(told_and_ended, broker, root / play.__name__, base, play)
             for play in dict.fromkeys(ROUTER.values())
         }
         stock = {
