@@ -16,6 +16,8 @@ from services.simulator.proof.model import Expect, Truth
 NOTABLE: Final = 0.15
 """A department with a smaller share is not alerted."""
 BINS: Final = 10
+LEVELS: Final = (0.0, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98)
+"""Confidences from which on somebody might be named, for the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def figures(judged: Sequence[Judged]) -> dict[str, Any]:
         "named": _share(len(named), len(judged)),
         "ece": calibration_error(bins),
         "reliability": bins,
+        "curve": curve(named, len(judged)),
     }
 
 
@@ -144,6 +147,29 @@ def reliability(named: Sequence[Judged]) -> list[dict[str, float]]:
                     "cases": len(these),
                     "confidence": _mean(one.answer.confidence for one in these) or 0.0,
                     "right": _rate(these, lambda one: one.right) or 0.0,
+                }
+            )
+    return rows
+
+
+def curve(named: Sequence[Judged], cases: int) -> list[dict[str, float]]:
+    """What naming only from some confidence on would give: how many are named, and how many alerts go to the wrong.
+
+    ``named`` are the answers that name somebody, of so many ``cases``. One row for each of `LEVELS` that names anybody.
+    """
+    rows = []
+    for level in LEVELS:
+        these = [one for one in named if one.answer.confidence >= level]
+        if these:
+            wrong = sum(one.wrong_alerts for one in these)
+            rows.append(
+                {
+                    "from": level,
+                    "named": _share(len(these), cases) or 0.0,
+                    "wrong_department_rate": _share(
+                        wrong, sum(len(one.answer.named) for one in these)
+                    )
+                    or 0.0,
                 }
             )
     return rows

@@ -94,7 +94,8 @@ def causes(
         typer.Option(help="Another registry for the company's cases. Default: its example."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Write the reliability diagram here (SVG).")
+        Path | None,
+        typer.Option(help="Write the reliability diagram here (SVG), and FILE.curve.svg."),
     ] = None,
     misses: Annotated[int, typer.Option(min=0, help="Show this many wrong answers of a run.")] = 0,
     fail_under: Annotated[

@@ -105,6 +105,10 @@ def run(
         plot.write_text(
             reliability.svg(series, title="Akar: confidence and truth"), encoding="utf-8"
         )
+        curves = {name: one["akar"]["curve"] for name, one in found["runs"].items()}
+        plot.with_suffix(".curve.svg").write_text(
+            reliability.curve(curves, title="Akar: alerts sent, and gone wrong"), encoding="utf-8"
+        )
     if as_json:
         print(json.dumps(found))
     else:
@@ -273,7 +277,10 @@ def _show(found: dict[str, Any], plot: Path | None) -> None:
     if "olist" in found:
         show_olist(console, found["olist"])
     if plot is not None:
-        console.print(f"The reliability diagram is in {plot}.")
+        console.print(
+            f"The reliability diagram is in {plot}, how many alerts go wrong when fewer are sent in "
+            f"{plot.with_suffix('.curve.svg')}."
+        )
 
 
 def _show_kinds(console: Console, found: dict[str, Any]) -> None:

@@ -297,13 +297,20 @@ def promote(
         f"{target}: version {_version(target)} is live from the next start or reload. Digest {company.digest[:16]} "
         f"becomes {after.digest[:16]}."
     )
-    cost, error = seen["cost_per_complaint"], seen["calibration_error"]
-    for what, sides in (("cost per complaint", cost), ("calibration error", error)):
-        if (sides["candidate"] or 0.0) > (sides["live"] or 0.0):
-            print(
-                f"By its report the {what} rises from {_rounded(sides['live'])} to {_rounded(sides['candidate'])}. "
-                f"Back: akar registry activate {company.digest[:12]}, or the folder's version control."
-            )
+    pairs = (
+        ("cost per complaint", seen["cost_per_complaint"]),
+        ("calibration error", seen["calibration_error"]),
+    )
+    rises = [
+        f"the {what} rises from {_rounded(sides['live'])} to {_rounded(sides['candidate'])}"
+        for what, sides in pairs
+        if (sides["candidate"] or 0.0) > (sides["live"] or 0.0)
+    ]
+    if rises:
+        print(
+            f"By its report {', '.join(rises)}. Back: akar registry activate {company.digest[:12]}, "
+            "or the folder's version control."
+        )
 
 
 def _noted(line: str, said: str) -> str:

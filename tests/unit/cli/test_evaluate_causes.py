@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from services.cli.app import app
 from services.cli.causes_scoring import Answer, Judged, calibration_error, figures, reliability
-from services.cli.reliability import bars, svg
+from services.cli.reliability import bars, curve, svg
 from services.simulator.proof.model import Expect, Truth
 
 ORDERS = 156
@@ -147,6 +147,26 @@ def test_the_figures_of_a_few_cases_by_hand() -> None:
     assert values["wrong_department_rate"] == 0.2
     assert values["share_error"] == pytest.approx((0 + 0.1 + 0.8) / 3, abs=1e-4)
     assert values["ece"] == pytest.approx(0.9 - 2 / 3, abs=1e-4)
+
+
+def test_the_curve_shows_what_naming_less_would_give() -> None:
+    """From 0.9 on one of three is named, and rightly; all of them cost one wrong alert of three. The picture has a dot for each."""
+    rows = [
+        judged(Expect.NAME, {"a": 1.0}, {"a": 1.0}, 0.92),
+        judged(Expect.NAME, {"a": 1.0}, {"a": 1.0}, 0.75),
+        judged(Expect.NAME, {"a": 1.0}, {"b": 1.0}, 0.72),
+        judged(Expect.NAME, {"a": 1.0}, {}),
+    ]
+    found = figures(rows)["curve"]
+    assert [(row["from"], row["named"], row["wrong_department_rate"]) for row in found] == [
+        (0.0, 0.75, 0.3333),
+        (0.7, 0.75, 0.3333),
+        (0.8, 0.25, 0.0),
+        (0.85, 0.25, 0.0),
+        (0.9, 0.25, 0.0),
+    ]
+    tree = ET.fromstring(curve({"complete": found}, title="a < b"))
+    assert len([each for each in tree.iter() if each.tag.endswith("title")]) == len(found)
 
 
 def test_the_reliability_diagram_is_a_picture() -> None:
