@@ -176,10 +176,12 @@ class Consumer(driver.Consumer):
 
     async def take_over(self) -> None:
         """Restore state and find the positions; connected to Faust's signal before it seeks, which has no time limit."""
-        epoch = self.wiring.checkpointer.epoch
-        positions = await self.wiring.checkpointer.take_over(
-            (tp.topic, tp.partition) for tp in self.assignment()
-        )
+        checkpointer = self.wiring.checkpointer
+        epoch, assignment = checkpointer.epoch, self.assignment()
+        positions = await checkpointer.take_over((tp.topic, tp.partition) for tp in assignment)
+        if not assignment and epoch == checkpointer.epoch:
+            # Faust seeks nothing then.  A worker to spare is ready: it stands in for the next one that leaves.
+            checkpointer.resumed()
         self._taken_over = (
             epoch,
             {TP(topic, number): offset for (topic, number), offset in positions.items()},
