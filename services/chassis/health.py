@@ -7,6 +7,7 @@ that is away makes a service unready and must never make it not live: restarting
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +15,14 @@ from typing import Any, Self
 
 from services.chassis import metrics
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.logs import get_logger
 
 Check = Callable[[], str | None]
 """Tells why something is not well, or None."""
 
 JSON = "application/json"
+
+log = get_logger(__name__)
 
 
 class Heartbeat:
@@ -75,12 +79,23 @@ class Health:
         return None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver calls it so
+        """Probes give up when a busy process answers late: that is theirs to tell, and no stack in our log."""
+        error = sys.exc_info()[1]
+        if isinstance(error, ConnectionError):
+            log.debug("a probe hung up", peer=str(client_address), error=type(error).__name__)
+        else:
+            log.error("a probe was not answered", peer=str(client_address), exc_info=error)
+
+
 class HealthServer:
     """A small HTTP server on a thread of its own, so that it answers while the service is busy."""
 
     def __init__(self, health: Health, *, port: int, host: str = "127.0.0.1") -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(health))
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), _handler(health))
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.2},
