@@ -87,7 +87,7 @@ class SharedMemory:
         write_buffer_bytes: of these, for rows that are not flushed to files yet.
     """
 
-    def __init__(self, cache_bytes: int = 48 << 20, write_buffer_bytes: int = 16 << 20) -> None:
+    def __init__(self, cache_bytes: int = 40 << 20, write_buffer_bytes: int = 12 << 20) -> None:
         self.cache = Cache(cache_bytes)
         # Never stalls a write: one that did would hold up the event loop.
         self.write_buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
@@ -115,7 +115,7 @@ class SharedMemory:
         table.set_format_version(5)
         table.set_bloom_filter(10, False)
         # In pieces.  A filter in one piece grows with its file (1.8 MB at 64 MB), and a piece larger than a shard of the cache
-        # (0.8 MB of 48) is never kept: it was read, checked and thrown away at each look-up, 240 µs instead of 4.
+        # (0.6 MB of 40) is never kept: it was read, checked and thrown away at each look-up, 240 µs instead of 4.
         table.set_index_type(BlockBasedIndexType.two_level_index_search())
         table.set_partition_filters(True)
         table.set_metadata_block_size(4 << 10)
