@@ -59,7 +59,7 @@ def write(
         "labels\t" + " ".join(fitted.labels),
         "bias\t" + " ".join(str(round(value * SHARPNESS)) for value in fitted.bias.tolist()),
         f"scale\t{SHARPNESS * heat!r}",
-        f"early\t{vocabulary.early}",
+        *([f"early\t{vocabulary.early}"] if vocabulary.early else []),
         "features",
     ]
     lines = []

@@ -33,8 +33,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "first": 0.8,
     "cue": 1.0,
 }
-EARLY: Final[Mapping[str, int]] = {"id": 60}
-"""Hundredths by which the first words of a text count more, and the last ones less (`features.early`)."""
+EARLY: Final[Mapping[str, int]] = {}
+"""Hundredths by which the first words of a text count more, and the last ones less (`features.early`); 60 was judged."""
 _PACKS: Final = Path(__file__).parents[1] / "services" / "registry" / "packs"
 
 
@@ -117,8 +117,8 @@ class Vocabulary:
                 for name, hundredths in times.items():
                     rows.append(number)
                     columns.append(self.columns[name])
-                    value = hundredths / features.EVENLY * self.idf[name] / length
-                    values.append(WEIGHTS[block] * value)
+                    often = hundredths / features.EVENLY
+                    values.append(WEIGHTS[block] * often * self.idf[name] / length)
             for name, value in seen.cues:
                 if name in self.columns:
                     rows.append(number)
