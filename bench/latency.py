@@ -36,7 +36,7 @@ from services.chassis.settings import KafkaSettings
 from services.local.kafka import EmbeddedKafka
 
 WARM_UP_SECONDS: Final = 20.0
-ROUNDS_SECONDS: Final = 75.0
+ROUNDS_SECONDS: Final = 150.0
 """No further round of one rate begins after this."""
 PATIENCE_SECONDS: Final = 20.0
 """For events that are still to be read, and after the last POST for webhooks that are still to come."""
