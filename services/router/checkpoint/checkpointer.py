@@ -48,6 +48,10 @@ OFFSETS_ALONE_SECONDS: Final = 1.0
 LONGEST_COMMIT_SECONDS: Final = 6.0
 """Far more than any takes.  A worker that starts again waits for the broker, and finds out what became of the transaction."""
 
+LONGEST_WITHOUT_BROKER_SECONDS: Final = 1.5
+"""The same once every broker was lost in the middle of it."""
+LOOK_SECONDS: Final = 0.5
+
 TopicPartitionKey = tuple[str, int]
 R = TypeVar("R")
 
@@ -365,19 +369,36 @@ class Checkpointer:
             started = time.monotonic()
             records = self._buffered
             work = self._freeze()
-            committing = self._blocking(self._transactions, self._producer.commit, work, membership)
-            try:
-                next_changelog = await asyncio.wait_for(committing, LONGEST_COMMIT_SECONDS)
-            except TimeoutError as error:
-                # Seen when the broker is killed in the middle: librdkafka waits for a coordinator without end, whatever
-                # time-out it was given.
-                die("a transaction did not end", error)
+            committing = asyncio.ensure_future(
+                self._blocking(self._transactions, self._producer.commit, work, membership)
+            )
+            next_changelog = await self._ended(committing)
             touched = self._wall_seconds()
             for number in work.changelog:
                 self._partitions[number].store.applied(next_changelog[number], touched=touched)
             fault_point("store.applied")
             metrics.CHECKPOINT_SECONDS.observe(time.monotonic() - started)
             metrics.CHECKPOINT_RECORDS.observe(records)
+
+    async def _ended(self, committing: asyncio.Future[dict[int, int]]) -> dict[int, int]:
+        """Wait for a transaction, and not for ever.
+
+        Seen when the broker is killed in the middle: librdkafka waits for a coordinator without end, whatever time-out it was
+        given.  A worker that starts again finds the broker sooner.
+        """
+        began, lost = time.monotonic(), None
+        while True:
+            wait = min(LOOK_SECONDS, LONGEST_COMMIT_SECONDS)
+            done, _pending = await asyncio.wait({committing}, timeout=wait)
+            if done:
+                return committing.result()
+            now = time.monotonic()
+            if lost is None and self._producer.lost():
+                lost = now
+            if now - began >= LONGEST_COMMIT_SECONDS or (
+                lost is not None and now - lost >= LONGEST_WITHOUT_BROKER_SECONDS
+            ):
+                die("a transaction did not end", TimeoutError())
 
     def _freeze(self) -> Work:
         work = Work(offsets=self._offsets, outputs=_latest(self._outputs, self._settings.compacted))

@@ -14,9 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Message, Producer, TopicPartition
+import structlog
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 from services.router.checkpoint.faults import fault_point
+
+log = structlog.get_logger(__name__)
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """After this the broker aborts what a dead worker left open, and readers go on."""
@@ -86,23 +89,24 @@ class TransactionalProducer:
         self._changelog_topic = changelog_topic
         self._next_changelog: dict[int, int] = {}
         self._failed: list[str] = []
-        self._producer = Producer(
-            {
-                **connection,
-                "transactional.id": transactional_id,
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                # Every writer agrees with the Java client; librdkafka's own default does not.
-                "partitioner": "murmur2_random",
-                "linger.ms": 0,
-                # The broker answers CONCURRENT_TRANSACTIONS while it ends the one before; the default of 100 ms
-                # for trying again makes every checkpoint that slow.
-                "retry.backoff.ms": 5,
-                "retry.backoff.max.ms": 20,
-                "reconnect.backoff.max.ms": 1000,
-                "compression.type": "lz4",
-                "queue.buffering.max.messages": 1_000_000,
-            }
-        )
+        self._lost = False
+        self._settings: dict[str, Any] = {
+            **connection,
+            "error_cb": self._troubled,
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            # Every writer agrees with the Java client; librdkafka's own default does not.
+            "partitioner": "murmur2_random",
+            "linger.ms": 0,
+            # The broker answers CONCURRENT_TRANSACTIONS while it ends the one before; the default of 100 ms
+            # for trying again makes every checkpoint that slow.
+            "retry.backoff.ms": 5,
+            "retry.backoff.max.ms": 20,
+            "reconnect.backoff.max.ms": 1000,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 1_000_000,
+        }
+        self._producer = Producer(self._settings)
 
     def start(self) -> None:
         """Fence any earlier user of the transactional id and end what it left open.
@@ -111,6 +115,25 @@ class TransactionalProducer:
             KafkaException: the broker cannot be reached or refuses.
         """
         self._producer.init_transactions(_STEP_SECONDS)
+
+    def _troubled(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's own name
+            self._lost = True
+
+    def lost(self) -> bool:
+        """Whether no broker could be reached at some time since the last renewal; may be asked from another thread."""
+        self._producer.poll(0)
+        return self._lost
+
+    def _renew(self) -> None:
+        """Trap: the first transaction after a broker was killed may hang in `send_offsets_to_transaction`, with no end.
+
+        No transaction is open here, so that a new client fences nothing but the one that it replaces.
+        """
+        log.info("router.producer_renewed", reason="the broker was lost")
+        self._producer = Producer(self._settings)
+        self._producer.init_transactions(_STEP_SECONDS)
+        self._lost = False
 
     def commit(self, work: Work, membership: Membership) -> dict[int, int]:
         """Write and commit everything in `work`.
@@ -122,6 +145,8 @@ class TransactionalProducer:
             KafkaException, BufferError: nothing of it is visible to a `read_committed` reader, or it cannot be known;
                 end the process.
         """
+        if self.lost():
+            self._renew()
         producer = self._producer
         producer.begin_transaction()
         fault_point("transaction.begun")

@@ -228,7 +228,7 @@ FENCES: Final[tuple[Fence, ...]] = (
     Fence(
         "a commit has a deadline",
         ("P11",),
-        "a transaction that does not end within 6 s ends the process",
+        "a transaction that does not end within 6 s, or 1.5 s after every broker was lost, ends the process",
         "checkpoint.checkpointer:LONGEST_COMMIT_SECONDS",
     ),
     Fence(
