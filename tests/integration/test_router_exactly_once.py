@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class Fleet:
             self._producer.produce(
                 self.kafka.topic("process.observed"), f"v{number}", f"k{number % KEYS}"
             )
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(60) == 0
         self.written += count
 
     def start(self, name: str, fault: str = "") -> subprocess.Popen[bytes]:
@@ -101,6 +102,13 @@ class Fleet:
             assert isinstance(value, bytes)
             found[key].append(value)
         return found
+
+    def until_out(self, count: int, seconds: float = 60) -> None:
+        """Wait until so many outputs have been committed."""
+        ends = time.monotonic() + seconds
+        while sum(map(len, self.outputs().values())) < count:
+            assert time.monotonic() < ends, self.logs()
+            time.sleep(0.05)
 
     def settle(self, seconds: float = 60) -> None:
         """Wait until every record has come out, restarting what died; then check the books."""
@@ -227,12 +235,12 @@ def test_a_transaction_that_does_not_end_ends_the_worker(
     try:
         fleet.feed(1_000)
         process = fleet.start("w0")
-        ends = time.monotonic() + 60
-        while not fleet.outputs():
-            assert time.monotonic() < ends, fleet.logs()
-            time.sleep(0.1)
-        # It works on these when the broker stops: nothing could hang in a worker that has done everything.
-        fleet.feed(60_000)
+        fleet.until_out(1)
+        # It works on these when the broker stops: nothing could hang in a worker that has done everything.  They are written
+        # meanwhile, since a quick worker is done with them as soon as the last one is.
+        feeding = threading.Thread(target=fleet.feed, args=(90_000,))
+        feeding.start()
+        fleet.until_out(1_001)
         os.kill(pid, signal.SIGSTOP)
         try:
             began = time.monotonic()
@@ -240,6 +248,7 @@ def test_a_transaction_that_does_not_end_ends_the_worker(
             took = time.monotonic() - began
         finally:
             os.kill(pid, signal.SIGCONT)
+            feeding.join(90)
         assert code == EXIT_FAILED
         assert took >= LONGEST_COMMIT_SECONDS / 2
         assert "a transaction did not end" in fleet.logs()
