@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import combinations
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +12,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from schemas.vocabulary import ComplaintState
-from services.chassis import database
 from services.chassis.records import Outgoing, Received
 from services.console import readmodel
 from services.console.feed import fact_from, topics_of
@@ -22,16 +20,6 @@ from services.console.story import Labels
 from tests.support.records import AT, Case
 
 TOPICS = topics_of(["packing"])
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A fresh database."""
-    made = database.create(database.sqlite_url(tmp_path / "console.sqlite3"))
-    with made.begin() as connection:
-        readmodel.prepare(connection)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from services.chassis import database
 from services.console import readmodel
 from services.console.handlers import decode_cursor, encode_cursor
 from services.console.projection import Fact, Kind
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A fresh database."""
-    made = database.create(database.sqlite_url(tmp_path / "console.sqlite3"))
-    with made.begin() as connection:
-        readmodel.prepare(connection)
-    yield made
-    made.dispose()
 
 
 def fact(
