@@ -255,3 +255,23 @@ def test_a_transaction_that_does_not_end_ends_the_worker(
         fleet.settle()
     finally:
         fleet.stop()
+
+
+@pytest.mark.timeout(180)
+def test_an_idle_worker_outlives_its_broker(
+    victim: RunningBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """A worker that had nothing under way when its broker was killed takes a new client, and goes on in the same life."""
+    fleet = Fleet(victim.bootstrap, topic_prefix, tmp_path)
+    try:
+        fleet.feed(500)
+        process = fleet.start("w0")
+        fleet.settle()
+        victim.kafka.kill()
+        victim.kafka.start(deadline=120)
+        fleet.feed(500)
+        fleet.settle()
+        assert process.poll() is None, fleet.logs()
+        assert "router.producer_renewed" in (fleet.folder / "w0.log").read_text()
+    finally:
+        fleet.stop()
