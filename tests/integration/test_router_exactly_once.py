@@ -236,12 +236,18 @@ def test_a_transaction_that_does_not_end_ends_the_worker(
         fleet.feed(1_000)
         process = fleet.start("w0")
         fleet.until_out(1)
-        # It works on these when the broker stops: nothing could hang in a worker that has done everything.  They are written
-        # meanwhile, since a quick worker is done with them as soon as the last one is.
-        feeding = threading.Thread(target=fleet.feed, args=(90_000,))
+        # Fed until the broker stops: nothing could hang in a worker that has done everything.
+        enough = threading.Event()
+
+        def feed() -> None:
+            while not enough.is_set():
+                fleet.feed(5_000)
+
+        feeding = threading.Thread(target=feed)
         feeding.start()
         fleet.until_out(1_001)
         os.kill(pid, signal.SIGSTOP)
+        enough.set()
         try:
             began = time.monotonic()
             code = process.wait(LONGEST_COMMIT_SECONDS + 15)
