@@ -17,7 +17,6 @@ from services.chassis import metrics
 from services.router.checkpoint.checkpointer import Checkpointer, Partition
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.reader import Batch
-from services.router.checkpoint.transactions import Output
 
 CHUNK: Final = 100
 """Most records that are handled between two chances for the loop to do something else,"""
@@ -41,8 +40,8 @@ class Stage(Protocol):
         ...
 
 
-Carry = Callable[[list[Output], int, Any], None]
-"""Takes the open checkpoint's outputs, the index of the first new one, and the record in hand."""
+Carry = Callable[[Partition, Any], None]
+"""Takes a record in hand and its partition: carries on what the stage has handed over there."""
 
 
 Handled = Callable[[Batch], None]
@@ -61,7 +60,7 @@ def bind(
         app: to which the agents belong.
         checkpointer: of this worker.
         stages: each with its topics.
-        carry: looks at what a record has led to, within its step.
+        carry: takes on what a record has led to, within its step.
         handled: told of each batch once it is handled.
 
     Returns:
@@ -117,14 +116,12 @@ async def take(
         if batch.epoch != checkpointer.epoch:
             return
         partition = checkpointer.partitions[batch.partition]
-        outputs = checkpointer.outputs
         until = time.monotonic() + CHUNK_SECONDS
         first = done
         for record in records[first : first + CHUNK]:
-            emitted = len(outputs)
             stage.handle(partition, record)
-            if carry is not None and len(outputs) > emitted:
-                carry(outputs, emitted, record)
+            if carry is not None and partition.handovers:
+                carry(partition, record)
             done += 1
             if time.monotonic() >= until:
                 break

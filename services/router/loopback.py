@@ -14,16 +14,18 @@ letter can name its place.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
-from schemas import codec, topics
+from schemas import topics
+from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.checkpointer import Partition
-from services.router.checkpoint.transactions import Output
-from services.router.stages.base import HANDLED, Record, Stage
+from services.router.stages.base import HANDLED, Handover, Record, Stage, encoded
 
-_LOOPED = (
+_LOOPED: Final = (
     topics.CASE_OPENED.name,
     topics.CASE_SEARCHED.name,
     topics.CASE_FOUND.name,
@@ -35,19 +37,22 @@ _LOOPED = (
 
 @dataclass(slots=True)
 class LocalRecord:
-    """A record that was not read but made a moment ago; dated like the record that led to it."""
+    """What the stages see of a record that was not read but made a moment ago; dated like the record that led to it.
+
+    What it says is in its envelope alone.
+    """
 
     topic: str
     partition: int
-    key: bytes | None
-    value: bytes | None
-    headers: Iterable[tuple[str, bytes | None]]
     timestamp: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Iterable[tuple[str, bytes | None]] = ()
     offset: int = -1
 
 
 class Loopback:
-    """Handles outputs that are for a stage of this worker.
+    """Handles events that are for a stage of this worker; the stages hand these over from now on.
 
     Args:
         stages: physical topic -> the stage that reads it.
@@ -67,52 +72,42 @@ class Loopback:
         physical: Callable[[str], str],
         behind: Callable[[int, int], bool] = lambda _number, _asked: False,
     ) -> None:
-        looped = {physical(name) for name in _LOOPED}
-        self._stages = {topic: stage for topic, stage in stages.items() if topic in looped}
+        self._stages = {topic: stages[topic] for topic in map(physical, _LOOPED) if topic in stages}
+        for stage in stages.values():
+            stage.handed_over = frozenset(self._stages)
         self._partitions = partitions
         self._count = count
         self._behind = behind
         self._question = physical(topics.TRACE_REQUESTED.name)
         self._search = physical(topics.CASE_SEARCHED.name)
 
-    def carry(self, outputs: list[Output], start: int, record: Record) -> None:
-        """Handle what was emitted since `start`, and what that emits, as far as it is ours.
+    def carry(self, partition: Partition, record: Record) -> None:
+        """Handle what was handed over, and what that hands over, as far as it is ours; write the rest.
 
         Args:
-            outputs: of the open checkpoint; handled ones are taken out, or marked where the log has their question.
-            start: index of the first one to look at.
-            record: that led to them.
+            partition: of the record in hand.
+            record: which; it was read from Kafka.
         """
         # A question that is in the log has its answer there too.
-        asked_in_the_log = record.topic == self._question
-        index = start
-        while index < len(outputs):
-            output = outputs[index]
-            stage = self._stages.get(output.topic)
-            emitted = len(outputs)
-            if stage is None or not self._handled(stage, output, record.timestamp):
-                index += 1
-            elif asked_in_the_log:
-                outputs[index] = replace(output, headers=[*output.headers, (HANDLED, b"1")])
-                index += 1
-            else:
-                for later in range(emitted, len(outputs)):
-                    outputs[later] = _caused_likewise(outputs[later], output)
-                del outputs[index]
+        in_the_log = record.topic == self._question
+        waiting = deque(_drained(partition))
+        while waiting:
+            handover = waiting.popleft()
+            target = self._target(handover, record.timestamp)
+            if target is None or not self._taken(target, handover, record, written=in_the_log):
+                self._write(partition, record, handover)
+                continue
+            waiting.extend(_drained(target))
+            if in_the_log:
+                self._write(partition, record, handover, (HANDLED, b"1"))
 
-    def _handled(self, stage: Stage, output: Output, timestamp: int) -> bool:
-        if output.key is None:
-            return False
-        number = partition_for(output.key, self._count)
-        partition = self._partitions.get(number)
-        if partition is None or self._waits(output.topic, number, timestamp):
-            return False
-        headers = [
-            (name, value.encode() if isinstance(value, str) else value)
-            for name, value in output.headers
-        ]
-        record = LocalRecord(output.topic, number, output.key, output.value, headers, timestamp)
-        return stage.handle_here(partition, record)
+    def _target(self, handover: Handover, timestamp: int) -> Partition | None:
+        """Where it belongs, if that is ours and need not wait."""
+        number = partition_for(handover.envelope.subject.encode(), self._count)
+        target = self._partitions.get(number)
+        if target is None or self._waits(handover.topic, number, timestamp):
+            return None
+        return target
 
     def _waits(self, topic: str, number: int, asked: int) -> bool:
         if topic == self._question:
@@ -120,11 +115,31 @@ class Loopback:
         # A customer's cases may lie in any partition.
         return topic == self._search and any(self._behind(each, asked) for each in self._partitions)
 
+    def _taken(
+        self, target: Partition, handover: Handover, record: Record, *, written: bool
+    ) -> bool:
+        made = LocalRecord(handover.topic, target.number, record.timestamp)
+        return self._stages[handover.topic].take_on(
+            target, made, handover.envelope, written=written
+        )
 
-def _caused_likewise(effect: Output, handled: Output) -> Output:
-    """The effect of a record that is not written, with that record's own cause."""
-    cause = dict(handled.headers)[codec.CAUSATION]
-    headers = [
-        (name, cause if name == codec.CAUSATION else value) for name, value in effect.headers
-    ]
-    return replace(effect, headers=headers)
+    def _write(
+        self,
+        partition: Partition,
+        record: Record,
+        handover: Handover,
+        *marks: tuple[str, bytes],
+    ) -> None:
+        try:
+            partition.emit(encoded(handover, *marks))
+        except PermanentError as error:
+            # What led to it is done already; this letter is all that tells of what it would have led to.
+            self._stages[handover.topic].dead_letter(
+                partition, record, error.code, error.detail, about=handover.envelope.id
+            )
+
+
+def _drained(partition: Partition) -> list[Handover]:
+    found = partition.handovers
+    partition.handovers = []
+    return found

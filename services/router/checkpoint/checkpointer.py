@@ -83,15 +83,17 @@ class Partition:
         store: its rows.
         memory: a place for what a stage keeps in memory for this partition (rebuilt from rows at need); it is forgotten
             with the partition.
+        handovers: what the record in hand leads to in other stages of this worker, until it is carried on (loopback.py).
     """
 
-    __slots__ = ("_begun", "_outputs", "memory", "number", "store")
+    __slots__ = ("_begun", "_outputs", "handovers", "memory", "number", "store")
 
     def __init__(self, number: int, store: PartitionStore, outputs: list[Output]) -> None:
         self.number = number
         self.store = store
         self.memory: dict[str, Any] = {}
         self._outputs = outputs
+        self.handovers: list[Any] = []
         self._begun = 0
 
     def begin(self) -> None:
@@ -103,6 +105,7 @@ class Partition:
         """Take back every row and output of the record in hand."""
         self.store.roll_back()
         del self._outputs[self._begun :]
+        self.handovers.clear()
         self.memory.clear()
 
     def emit(self, output: Output) -> None:
@@ -231,11 +234,6 @@ class Checkpointer:
     def partitions(self) -> Mapping[int, Partition]:
         """The partitions of this worker that are restored."""
         return self._partitions
-
-    @property
-    def outputs(self) -> list[Output]:
-        """What the open checkpoint sends, in the order in which it was emitted."""
-        return self._outputs
 
     def assigned(self, membership: Membership) -> None:
         """Remember who we are in this generation; to be called at assignment, with the values of that moment."""

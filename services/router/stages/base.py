@@ -81,6 +81,20 @@ class Companies(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """An event for a stage of this same worker, as it was made: encoded only if it has to be written."""
+
+    topic: str
+    envelope: Envelope[Any]
+
+
+def encoded(event: Handover, *marks: tuple[str, bytes]) -> Output:
+    """As a record, with further headers."""
+    record = codec.encode(event.envelope)
+    return Output(event.topic, record.key, record.value, [*record.headers, *marks])
+
+
 class Stage(ABC):
     """What both stages share: decoding, dead letters, forwarding, sending.
 
@@ -88,6 +102,9 @@ class Stage(ABC):
         companies: the active registry, by partition.
         physical: gives the name on the cluster of a topic of `schemas.topics`.
         partitions: how many each keyed topic has.
+
+    Attributes:
+        handed_over: physical topics of which events are handed over to whoever carries them on, instead of being written.
     """
 
     def __init__(
@@ -97,6 +114,8 @@ class Stage(ABC):
         self._physical = physical
         self._partitions = partitions
         self._dlq = physical(topics.ROUTER_DLQ.name)
+        self._unwritten: str | None = None
+        self.handed_over: frozenset[str] = frozenset()
         self._handlers: dict[str, tuple[topics.Topic, Callable[..., None]]] = {}
         for topic, handler in self.bindings():
             self._handlers[physical(topic.name)] = (topic, handler)
@@ -110,18 +129,30 @@ class Stage(ABC):
         """Physical names of the topics that this stage reads."""
         return tuple(self._handlers)
 
-    def handle_here(self, partition: Partition, record: Record) -> bool:
-        """Take a record that this worker has just made; False, and nothing changed, when it is not to be had."""
-        topic, handler = self._handlers[record.topic]
+    def take_on(
+        self, partition: Partition, record: Record, envelope: Envelope[Any], *, written: bool
+    ) -> bool:
+        """Take an event that a stage of this worker has just handed over (loopback.py).
+
+        Args:
+            partition: to which it belongs.
+            record: its place, as far as it has one.
+            envelope: what it says; never encoded.
+            written: whether it gets into the log all the same; if not, what it leads to names its own cause.
+
+        Returns:
+            False when it cannot be handled here; then nothing has changed.
+        """
+        _topic, handler = self._handlers[record.topic]
         partition.begin()
+        self._unwritten = None if written else envelope.id
         try:
-            envelope: Envelope[Any] = codec.decode(
-                topic.contracts, key=record.key, value=record.value, headers=record.headers
-            )
             handler(partition, record, envelope)
         except (codec.ContractViolation, PermanentError):
             partition.roll_back()
             return False
+        finally:
+            self._unwritten = None
         return True
 
     def handle(self, partition: Partition, record: Record) -> None:
@@ -182,7 +213,14 @@ class Stage(ABC):
             reason: a code.
             detail: a sentence.
             about: tells letters of one record apart, when it set off several things.
+
+        Raises:
+            PermanentError: the record has no place in the log, where an auditor would look for it.
         """
+        if record.offset < 0:
+            raise PermanentError(
+                reason, f"{detail}; it is written first, so that its letter can name its place"
+            )
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         failed_at = recorded_time(record)
         # Whole it might not fit into a record: no checkpoint could be made with it, in any life of this worker.
@@ -217,19 +255,27 @@ class Stage(ABC):
         complaint: str | None = None,
         cause: Envelope[Any] | None = None,
     ) -> None:
-        """Write one event into the record's transaction."""
-        encoded = codec.encode(
+        """Write one event into the record's transaction, or hand it over within it."""
+        event = Handover(
+            topic,
             codec.wrap(
                 data,
                 id=event_id,
                 source=SOURCE,
                 time=at,
                 correlationid=complaint,
-                causationid=None if cause is None else cause.id,
+                causationid=None if cause is None else self._in_the_log(cause),
                 traceparent=None if cause is None else cause.traceparent,
-            )
+            ),
         )
-        partition.emit(Output(topic, encoded.key, encoded.value, list(encoded.headers)))
+        if topic in self.handed_over:
+            partition.handovers.append(event)
+        else:
+            partition.emit(encoded(event))
+
+    def _in_the_log(self, cause: Envelope[Any]) -> str | None:
+        """The nearest cause that an auditor finds."""
+        return cause.causationid if cause.id == self._unwritten else cause.id
 
 
 def settled(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from schemas import topics
+from services.chassis.partitioner import partition_for
 from services.router.loopback import LocalRecord, Loopback
 from services.router.stages.base import HANDLED
+from tests.unit.router.test_sizes import grown
 from tests.unit.router.test_stages import PARTITIONS, PREFIX, Pipeline, late_packing
 
 LOOPED = {PREFIX + topics.TRACE_REQUESTED.name, PREFIX + topics.TRACE_ANSWERED.name}
@@ -21,8 +23,6 @@ class ShortPipeline(Pipeline):
     behind = False
 
     def _handle(self, topic, key, value, headers, partition, at):  # type: ignore[no-untyped-def]
-        emitted = len(self.outputs)
-        super()._handle(topic, key, value, headers, partition, at)
         loopback = Loopback(
             self.stages,
             {number: self.partitions[number] for number in self.owned},
@@ -30,8 +30,10 @@ class ShortPipeline(Pipeline):
             physical=lambda name: PREFIX + name,
             behind=lambda _number, _asked: self.behind,
         )
-        read = LocalRecord(topic, 0, key, value, headers, int(at.timestamp() * 1000))
-        loopback.carry(self.outputs, emitted, read)
+        super()._handle(topic, key, value, headers, partition, at)
+        place = partition_for(key, PARTITIONS) if partition is None else partition
+        read = LocalRecord(topic, place, int(at.timestamp() * 1000), key, value, headers, offset=0)
+        loopback.carry(self.partitions[place], read)
 
 
 def said(pipeline: Pipeline) -> dict[str, list[tuple[bytes | None, bytes | None]]]:
@@ -130,20 +132,27 @@ def test_an_outside_writer_cannot_have_a_record_passed_over(tmp_path: Path) -> N
 
 
 def test_a_partition_that_is_behind_is_asked_the_long_way(tmp_path: Path) -> None:
-    """While events are yet to be read, a question is left to Kafka, where it waits for them."""
-    pipeline = Pipeline(tmp_path)
+    """While events older than the question are yet to be read, it is left to Kafka, where it waits for them."""
+    pipeline = ShortPipeline(tmp_path)
     late_packing(pipeline)
-    loopback = Loopback(
-        pipeline.stages,
-        pipeline.partitions,
-        count=PARTITIONS,
-        physical=lambda name: PREFIX + name,
-        behind=lambda _number, asked: asked == 5,
-    )
+    pipeline.behind = True
     pipeline.complains()
 
-    (question,) = pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]
-    outputs = [question]
-    loopback.carry(outputs, 0, LocalRecord("elsewhere", 0, None, None, (), 5))
-    assert outputs == [question]
+    assert len(pipeline.written[PREFIX + topics.TRACE_REQUESTED.name]) == 1
+    pipeline.close()
+
+
+def test_what_cannot_be_written_after_all_leaves_a_letter(tmp_path: Path) -> None:
+    """An answer that is neither to be handled here nor small enough for the log is told of, by the record in hand."""
+    pipeline = ShortPipeline(tmp_path)
+    pipeline.owned = frozenset({partition_for(b"INV-1", PARTITIONS)})
+    assert partition_for(b"C-2", PARTITIONS) not in pipeline.owned
+    late_packing(pipeline)
+    with grown(PREFIX + topics.TRACE_ANSWERED.name):  # type: ignore[attr-defined]
+        pipeline.complains(complaint_id="C-2")
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "output_too_large"
+    assert letter.topic == PREFIX + topics.COMPLAINT_RECEIVED.name
+    assert letter.offset == 0
     pipeline.close()
