@@ -81,6 +81,7 @@ def compare(
         raise ConfigurationError("name the registry to try: --candidate FOLDER")
     if (file is None) != topics:
         raise ConfigurationError("say where the complaints come from: --file FILE or --topics")
+    backtest_run.companies(live, candidate)  # before the topics are read, which may take minutes
     with ExitStack() as stack:
         backtest_run.run(
             live=live,

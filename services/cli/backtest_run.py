@@ -57,14 +57,24 @@ def run(
         raise typer.Exit(1)
 
 
+def companies(live: str | None, candidate: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Folder and digest of the two registries, the live one first.
+
+    Raises:
+        ConfigurationError: one of them cannot be used.
+    """
+    folders = (folder_of(live), folder_of(candidate))
+    digests = (load_company(folders[0]).digest, load_company(folders[1]).digest)
+    return (str(folders[0]), str(folders[1])), digests
+
+
 def compare(*, live: str | None, candidate: str, file: Path, workers: int) -> dict[str, Any]:
     """Decide every complaint of the file by both registries.
 
     Raises:
         ConfigurationError: A registry or the file cannot be used.
     """
-    folders = (str(folder_of(live)), str(folder_of(candidate)))
-    companies = [load_company(Path(folder)) for folder in folders]
+    folders, digests = companies(live, candidate)
     pieces = chunks(file)
     if not pieces:
         raise ConfigurationError(f"{file} is empty: akar backtest export writes such a file")
@@ -88,8 +98,8 @@ def compare(*, live: str | None, candidate: str, file: Path, workers: int) -> di
         raise ConfigurationError(f"{file} holds no complaint")
     seconds = time.monotonic() - began
     return {
-        "live": {"registry": folders[0], "digest": companies[0].digest},
-        "candidate": {"registry": folders[1], "digest": companies[1].digest},
+        "live": {"registry": folders[0], "digest": digests[0]},
+        "candidate": {"registry": folders[1], "digest": digests[1]},
         "file": str(file),
         **total.report(),
         "seconds": round(seconds, 2),

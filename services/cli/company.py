@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from services.chassis.errors import ConfigurationError
+from services.chassis.errors import BrokerUnavailable, ConfigurationError
+from services.cli.digests import beginning, described, looks_like_one, unpublished
 from services.cli.settings import CliSettings
 from services.registry import (
     Company,
@@ -41,12 +42,39 @@ def folder_of(named: str | None) -> Path:
         try:
             return example_folder(name)
         except RegistryError as error:
-            raise ConfigurationError(f"--registry {name}: {error}") from None
+            remedy = error.problems[0].remedy
+        if looks_like_one(name):
+            raise ConfigurationError(_a_digest(name))
+        raise ConfigurationError(
+            f"there is no folder {name}, and no example of that name. {remedy} "
+            f"A company of your own: akar registry new {name}"
+        )
     if path.is_dir():
         raise ConfigurationError(
-            f"{path} has no company.toml: copy examples/shop there and adapt it, or name another folder by --registry"
+            f"{path} has no company.toml: name a company's folder, or begin one with akar registry new FOLDER"
         )
-    raise ConfigurationError(f"there is no folder {path}: name a company's folder by --registry")
+    if path.is_file():
+        raise ConfigurationError(f"{path} is a file: name the folder that it is in, {path.parent}")
+    raise ConfigurationError(f"there is no folder {path}: begin one with akar registry new {path}")
+
+
+def _a_digest(name: str) -> str:
+    """What to say to a digest where a folder is needed: what was published, if a pipeline that runs can tell."""
+    # Imported here because it needs a broker's client, which a check of a folder does not.
+    from services.cli.company_stream import cluster, past
+
+    folder = "Here a folder or an example is needed; akar registry activate takes a digest"
+    try:
+        known = past(cluster(None)).published
+    except (ConfigurationError, BrokerUnavailable):
+        return (
+            f"{name} looks like a digest, and no pipeline is in reach that could say what was published. "
+            f"{folder}, and akar registry history lists them"
+        )
+    found = beginning(name, known)
+    if not found:
+        return f"{unpublished(name, known)}. {folder}"
+    return f"{name} is the digest of {described(known[found[0]])}. {folder}"
 
 
 def load_company(folder: Path) -> Company:

@@ -7,9 +7,10 @@ after an activation they may differ until each has read its own.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from schemas import topics
@@ -20,6 +21,7 @@ from services.chassis.producer import EventPublisher
 from services.chassis.settings import KafkaSettings
 from services.cli.company import folder_of
 from services.cli.connection import running_here
+from services.cli.digests import beginning, looks_like_one, unpublished
 from services.cli.logs import to_stderr
 from services.registry import RegistryError
 from services.router.library import published, read_all
@@ -81,11 +83,13 @@ def run_activate(what: str, *, data_dir: Path | None) -> None:
     registry = Registry(kafka, publisher, SystemClock())
     try:
         known = past(kafka).published
-        matching = [digest for digest in known if len(what) >= 6 and digest.startswith(what)]
+        matching = beginning(what, known)
         if len(matching) > 1:
             raise ConfigurationError(f"{what} begins several digests: give more of it")
         if matching:
             digest, departments = matching[0], known[matching[0]].departments
+        elif looks_like_one(what) and not Path(what).expanduser().exists():
+            raise ConfigurationError(unpublished(what, known))
         else:
             edition = _edition(folder_of(what))
             digest, departments = edition.digest, edition.company.inboxes()
@@ -113,6 +117,7 @@ def run_history(*, data_dir: Path | None, as_json: bool) -> None:
                             "company": data.company,
                             "departments": list(data.departments),
                             "published_at": data.published_at.isoformat(),
+                            "learned": learned(data),
                         }
                         for digest, data in found.published.items()
                     ],
@@ -123,10 +128,30 @@ def run_history(*, data_dir: Path | None, as_json: bool) -> None:
         return
     for digest, data in found.published.items():
         where = sorted(number for number, active in found.active.items() if active == digest)
-        marks = f"active in partition {', '.join(map(str, where))}" if where else ""
-        print(f"{digest[:12]}  {data.published_at:%Y-%m-%d %H:%M:%S} UTC  {data.company}  {marks}")
+        taught = ", ".join(dict.fromkeys(learned(data).values())) or "nothing"
+        marks = f"  active in partition {', '.join(map(str, where))}" if where else ""
+        print(
+            f"{digest[:12]}  {data.published_at:%Y-%m-%d %H:%M:%S} UTC  {data.company}  learned: {taught}{marks}"
+        )
     if not found.published:
         print("Nothing was published yet: workers decide by their own folder.")
+
+
+def learned(data: RegistryPublishedV1) -> dict[str, str]:
+    """Name -> version of the learned priors and calibration in what was published.
+
+    Read from the text itself: contents that an older or newer version published need not load here to be told of.
+    """
+    found = {}
+    for name, text in sorted(data.files.items()):
+        path = PurePosixPath(name)
+        if path.parts[0] != "learned":
+            continue
+        try:
+            found[path.stem] = str(tomllib.loads(text).get("version", "?"))
+        except tomllib.TOMLDecodeError:
+            found[path.stem] = "?"
+    return found
 
 
 def _edition(folder: Path) -> Edition:

@@ -21,11 +21,17 @@ from rich.table import Table
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import ConfigurationError
 from services.cli import olist as olist_data
-from services.cli import olist_report
-from services.cli.connection import ConsoleClient, console_address, intake_address
+from services.cli import olist_report, unmeasured
+from services.cli.connection import (
+    ConsoleClient,
+    console_address,
+    intake_address,
+    running_here,
+)
 from services.cli.instance import write_private
 from services.cli.rows import Row, in_order, read
 from services.cli.story import decisions
+from services.registry import RegistryError, load
 from services.simulator.player import Intake
 
 BATCH: Final = 500
@@ -72,6 +78,7 @@ def run(
     address = intake_address(data_dir, intake, key)
     client = Intake(address.url, address.key or "")
     screen = Console(stderr=True, highlight=False)
+    _warn(rows, address.url, data_dir, screen)
     try:
         posted = post(rows, client, speed=speed, screen=screen)
     finally:
@@ -227,6 +234,21 @@ def show(summary: dict[str, Any], written: Path | None) -> None:
 
 def _share(part: int, count: int) -> str:
     return f"{part / count:.3f}" if count else "-"
+
+
+def _warn(rows: Sequence[Row], url: str, data_dir: Path | None, screen: Console) -> None:
+    """Say which events the company of the pipeline that runs here will not count; of another one nothing is known."""
+    running = running_here(data_dir)
+    if running is None or running.intake != url:
+        return
+    try:
+        company = load(running.registry)
+    except RegistryError:
+        return  # being edited: what decides is in the stream, and the registrar says what is wrong
+    for sentence in unmeasured.told(
+        (row.body["activity"] for row in rows if row.is_event), company
+    ):
+        screen.print(sentence, markup=False, soft_wrap=True)
 
 
 def _told(posted: Posted, *, as_json: bool) -> None:

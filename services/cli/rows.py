@@ -8,6 +8,7 @@ does not name is refused, with the file, the line and the column.
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.vocabulary import Transition
 from services.chassis.errors import ConfigurationError
 
 COMPLAINT_FIELDS: Final = frozenset(
@@ -45,6 +47,7 @@ EVENT_FIELDS: Final = frozenset(
     }
 )
 EVENT_NEEDED: Final = frozenset({"case_id", "activity", "transition", "at"})
+_TRANSITIONS: Final = tuple(transition.value for transition in Transition)
 KEYS: Final = ("idempotency_key", "complaint_id", "id")
 """Columns of a complaint that tell two of them apart; the first that is there becomes the Idempotency-Key."""
 
@@ -130,6 +133,13 @@ def _complaint(where: str, path: Path, number: int, record: dict[str, Any]) -> R
 
 
 def _event(where: str, record: dict[str, Any]) -> Row:
+    transition = str(record["transition"])
+    if transition not in _TRANSITIONS:
+        near = difflib.get_close_matches(transition, _TRANSITIONS, n=1)
+        raise ConfigurationError(
+            f"{where}: `transition` is {transition[:40]!r}; "
+            + (f'did you mean "{near[0]}"?' if near else f"use one of {', '.join(_TRANSITIONS)}")
+        )
     body = {name: value for name, value in record.items() if name in EVENT_FIELDS}
     others = {name: value for name, value in record.items() if name not in EVENT_FIELDS}
     if others:

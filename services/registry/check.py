@@ -37,7 +37,13 @@ def _unknown(
     if name is None or name in choices:
         return
     near = difflib.get_close_matches(name, choices, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Use one of: {', '.join(choices)}."
+    if near:
+        hint = f'Did you mean "{near[0]}"?'
+    elif choices:
+        hint = f"Use one of: {', '.join(choices)}."
+    else:
+        # Only calendars may be without any: their file is optional.
+        hint = f"There is none yet: write [{what}s.{name}] in {what}s.toml."
     yield Problem(file, field, f'there is no {what} "{name}"', hint)
 
 

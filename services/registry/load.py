@@ -50,6 +50,7 @@ _SPELLED: Final = {
     r"^[a-z0-9][a-z0-9_-]*$": "An id has small letters, digits, - and _ only.",
     r"^[a-z]{2}$": 'Write a language as two small letters, such as "id".',
 }
+_MISSPELT: Final = "it is not written as it should be"
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -177,8 +178,11 @@ def _sound(company: Company | None, problems: tuple[Problem, ...]) -> Company:
 def _complete(parts: dict[str, Any]) -> bool:
     """Return whether every table can be looked at, be it without what is wrong in it."""
     tables = [parts.get(name) for name in ("departments", "sources", "symptoms", "processes")]
-    return parts.get("company") is not None and all(
-        table and None not in table.values() for table in tables
+    optional = parts.get("calendars", {})
+    return (
+        parts.get("company") is not None
+        and all(table and None not in table.values() for table in tables)
+        and None not in optional.values()
     )
 
 
@@ -299,7 +303,7 @@ def _problems(
         if detail["type"] == "missing":
             text, remedy = "the field is missing", f"Add {loc[-1]} = …"
         elif detail["type"] == "string_pattern_mismatch":
-            text = "it is not written as it should be"
+            text = _MISSPELT
             remedy = _SPELLED.get(str(detail.get("ctx", {}).get("pattern")), remedy)
         elif detail["type"] == "extra_forbidden":
             known = _fields_at(kind, loc[:-1])
@@ -348,10 +352,10 @@ def _whole(error: ValidationError) -> Iterator[Problem]:
             file, field = f"{first}/{loc[1]}.toml", ".".join(loc[2:])
         else:
             file, field = files.get(first, "company.toml"), ".".join(loc)
-        remedy = "Correct the value."
+        text, remedy = detail["msg"], "Correct the value."
         if detail["type"] == "string_pattern_mismatch":
-            remedy = "An id has small letters, digits, - and _ only."
-        yield Problem(file, field, detail["msg"], remedy)
+            text, remedy = _MISSPELT, "An id has small letters, digits, - and _ only."
+        yield Problem(file, field, text, remedy)
 
 
 def _located(problems: list[Problem], texts: Files) -> Iterator[Problem]:

@@ -58,6 +58,8 @@ def kept_by_plan(
         for name, calendar in company.calendars.items()
     }
     clocks = {name: _clock(company, process.activities[name]) for name in order}
+    if not company.calendars.keys() >= {*filter(None, clocks.values())}:
+        return  # a department names a calendar that is not there, which is said where it does
     by_calendar = promise.calendar is not None or any(clocks.values())
     for case in _variants(process, promise):
         within = _chosen(promise.withins, case, promise.within)

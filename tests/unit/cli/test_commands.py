@@ -109,7 +109,16 @@ def test_an_address_without_a_key_is_refused_and_the_environment_gives_both(
         (["replay"], "name files to replay, or --olist"),
         (["replay", "a.csv", "--report", "r.json"], "--report goes with --olist"),
         (["send", "  "], "TEXT is empty"),
-        (["up", "--registry", "nothing"], "there is no such example"),
+        (["up", "--registry", "nothing"], "no example of that name. Use: bank, olist, shop."),
+        (["registry", "check", "nothing"], "akar registry new nothing"),
+        (["registry", "check", "."], "akar registry new FOLDER"),
+        (
+            ["registry", "check", str(SHOP / "company.toml")],
+            f"name the folder that it is in, {SHOP}",
+        ),
+        (["registry", "check", "5064d135da7c4bcd"], "looks like a digest, and no pipeline"),
+        (["backtest", "--candidate", "3149ebdl", "--topics"], "looks like a digest"),
+        (["backtest", "--candidate", "nxet", "--topics"], "no example of that name"),
         (["replay", "--olist", "missing"], "needs complaints.csv"),
     ],
 )

@@ -70,6 +70,8 @@ def test_a_complaint_without_an_id_is_recognised_by_its_line(tmp_path: Path) -> 
         ({"case_id": "A", "activity": "picked"}, "no `at`, `transition`"),
         ({**EVENT, "at": "2026-03-02 09:00"}, "with its offset"),
         ({**COMPLAINT, "occurred_at": "yesterday"}, "with its offset"),
+        ({**EVENT, "transition": "completed"}, 'did you mean "complete"?'),
+        ({**EVENT, "transition": "zz"}, "use one of schedule, start, complete"),
         ({"text": "x"}, "`occurred_at` is needed"),
         ({**COMPLAINT, "caseid": "A"}, "no column caseid"),
         (["text"], "no JSON object"),

@@ -325,6 +325,26 @@ def test_an_owner_without_a_calendar_cannot_lend_it(folder: Path) -> None:
     assert 'Add calendar = "…" to [departments.payments]' in refused(folder)
 
 
+def test_a_calendar_may_be_named_before_there_is_any(tmp_path: Path) -> None:
+    """Departments come before calendars when one writes them: the check says where to write it, and does not end."""
+    folder = tmp_path / "bank"
+    shutil.copytree(example_folder("bank"), folder)
+    (folder / "calendars.toml").unlink()
+    said = refused(folder)
+    assert 'there is no calendar "' in said
+    assert "There is none yet: write [calendars." in said
+    assert "in calendars.toml" in said
+
+
+def test_a_broken_calendar_is_told_once(tmp_path: Path) -> None:
+    """Only what is written wrong is named, not the table that it spoils, nor those who use it."""
+    folder = tmp_path / "bank"
+    shutil.copytree(example_folder("bank"), folder)
+    change(folder, "calendars.toml", "mon-fri", "senin-jumat")
+    (line,) = refused(folder).splitlines()
+    assert 'name a day ("sat") or a range ("mon-fri")' in line
+
+
 def test_the_worst_moment_of_the_week_must_keep_the_promise(tmp_path: Path) -> None:
     """Working hours fit on a Monday morning and not on a Friday afternoon: that one is named."""
     folder = tmp_path / "bank"
