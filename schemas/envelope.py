@@ -32,13 +32,18 @@ def to_utc(value: datetime) -> datetime:
     Raises:
         ValueError: it lies outside of 1900 to 2200: an error of the source's, which no arithmetic should meet.
     """
-    if not _EARLIEST_YEAR <= value.year < _LATEST_YEAR:
-        raise ValueError("is not between 1900 and 2200")
-    return value.astimezone(UTC)
+    # In UTC it may lie in the next year; and the last year of all cannot be converted.
+    if EARLIEST.year - 1 <= value.year <= LATEST.year + 1:
+        found = value.astimezone(UTC)
+        if EARLIEST <= found <= LATEST:
+            return found
+    raise ValueError("is not between 1900 and 2200")
 
 
-_EARLIEST_YEAR: Final = 1900
-_LATEST_YEAR: Final = 2200
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""The first instant that a contract takes,"""
+LATEST: Final = datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""and the last one."""
 
 Timestamp = Annotated[
     AwareDatetime,

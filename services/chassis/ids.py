@@ -6,15 +6,17 @@ and without a shared database.  Hazard: a change of any function here makes old 
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4, uuid5
+from hashlib import sha1
+from uuid import UUID, uuid4
 
 NAMESPACE = UUID("5b1f7a52-6b0c-5a0e-9d0a-7f3c5e2a41c8")
 """The root of all derived ids; fixed for ever."""
+_ROOT = NAMESPACE.bytes
 
 
 def complaint_id(channel: str, idempotency_key: str) -> str:
     """The complaint that `channel` sent under `idempotency_key`."""
-    return str(uuid5(NAMESPACE, f"{channel}\0{idempotency_key}"))
+    return _uuid5(f"{channel}\0{idempotency_key}")
 
 
 def message_id(complaint: str, channel: str, idempotency_key: str) -> str:
@@ -39,7 +41,7 @@ def notification_id(assignment: str, revision: int, receiver: str, stage: str) -
 
 def event_id(*parts: str) -> str:
     """An event that is recognised by `parts`, in this order."""
-    return str(uuid5(NAMESPACE, "event\0" + "\0".join(parts)))
+    return _uuid5("event\0" + "\0".join(parts))
 
 
 def random_id() -> str:
@@ -49,4 +51,13 @@ def random_id() -> str:
 
 def _derive(parent: str, *parts: str) -> str:
     # The parent becomes part of the name: it need not be a UUID itself (department systems give ids of their own).
-    return str(uuid5(NAMESPACE, "\0".join((parent, *parts))))
+    return _uuid5("\0".join((parent, *parts)))
+
+
+def _uuid5(name: str) -> str:
+    """As `str(uuid.uuid5(NAMESPACE, name))`, in a third of its time: a decision needs nine."""
+    found = bytearray(sha1(_ROOT + name.encode(), usedforsecurity=False).digest()[:16])
+    found[6] = found[6] & 0x0F | 0x50
+    found[8] = found[8] & 0x3F | 0x80
+    text = found.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

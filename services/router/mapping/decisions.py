@@ -6,18 +6,12 @@ Hazard: the core's parts of ten thousand become shares of one here and parts aga
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from schemas.envelope import EARLIEST, LATEST
 from schemas.tracing import (
-    Bar,
-    Candidate,
-    Cause,
     ComplaintTracedV1,
     Decision,
-    Evidence,
-    Missing,
-    Question,
-    Recovery,
     TraceAnsweredV1,
 )
 from schemas.vocabulary import CauseKind, Finding, LocatedBy
@@ -103,44 +97,44 @@ def wire_decision(decision: model.Decision) -> Decision:
 
 
 def decision_fields(decision: model.Decision) -> dict[str, Any]:
-    """The contract's fields of a decision, as Python values."""
+    """The contract's fields of a decision, as Python values; its parts as mappings, which the contract checks all at once."""
     return {
-        "as_of": from_microseconds(decision.as_of),
+        "as_of": _time(decision.as_of),
         "outcome": decision.outcome,
         "causes": tuple(
-            Cause(
-                department=cause.department or cause.kind.value,
-                share=cause.share,
-                activity=cause.activity,
-                kind=cause.kind,
-                publisher=cause.publisher,
-            )
+            {
+                "department": cause.department or cause.kind.value,
+                "share": cause.share,
+                "activity": cause.activity,
+                "kind": cause.kind,
+                "publisher": cause.publisher,
+            }
             for cause in decision.causes
         ),
         "recovery": None
         if decision.recovery is None
-        else Recovery(
-            department=decision.recovery.department,
-            activity=decision.recovery.activity,
-            action=decision.recovery.action,
-        ),
+        else {
+            "department": decision.recovery.department,
+            "activity": decision.recovery.activity,
+            "action": decision.recovery.action,
+        },
         "confidence": decision.confidence,
         "symptoms": wire_symptoms(decision.symptoms),
         "evidence": tuple(
-            Evidence(
-                event_id=each.event_id,
-                activity=each.activity,
-                finding=each.finding,
-                hours=0.0 if each.hours is None else each.hours,
-            )
+            {
+                "event_id": each.event_id,
+                "activity": each.activity,
+                "finding": each.finding,
+                "hours": 0.0 if each.hours is None else each.hours,
+            }
             for each in decision.evidence
         ),
         "missing": tuple(
-            Missing(
-                activity=each.activity,
-                what=each.finding.value,
-                owner=each.department or each.source or "unknown",
-            )
+            {
+                "activity": each.activity,
+                "what": each.finding.value,
+                "owner": each.department or each.source or "unknown",
+            }
             for each in decision.missing
         ),
         "explanation": {
@@ -151,22 +145,20 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
             language: tuple(sentences)
             for language, sentences in sorted(decision.customer_words.items())
         },
-        "waiting_until": None
-        if decision.waiting_until is None
-        else from_microseconds(decision.waiting_until),
+        "waiting_until": None if decision.waiting_until is None else _time(decision.waiting_until),
         "question": None
         if decision.question is None
-        else Question(
-            activity=decision.question.activity,
-            department=decision.question.department,
-            fact=decision.question.fact,
-            claimed=None
+        else {
+            "activity": decision.question.activity,
+            "department": decision.question.department,
+            "fact": decision.question.fact,
+            "claimed": None
             if decision.question.claimed is None
-            else from_microseconds(decision.question.claimed),
-            text=dict(sorted(decision.question.text.items())),
-        ),
+            else _time(decision.question.claimed),
+            "text": dict(sorted(decision.question.text.items())),
+        },
         "candidates": tuple(
-            Candidate(department=each.department, share=each.parts / model.PARTS)
+            {"department": each.department, "share": each.parts / model.PARTS}
             for each in decision.candidates
         ),
         "grounds": tuple(
@@ -179,14 +171,23 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
     }
 
 
-def _bar(bar: model.Bar) -> Bar:
-    return Bar(
-        activity=bar.activity,
-        department=bar.department,
-        begin=from_microseconds(bar.begin),
-        end=from_microseconds(bar.end),
-        allowed_until=None if bar.allowed_until is None else from_microseconds(bar.allowed_until),
-        charged_hours=round(bar.charged / model.HOUR, 2),
-        unknown_hours=round(bar.unknown / model.HOUR, 2),
-        unfinished=bar.unfinished,
-    )
+def _bar(bar: model.Bar) -> dict[str, Any]:
+    return {
+        "activity": bar.activity,
+        "department": bar.department,
+        "begin": _time(bar.begin),
+        "end": _time(bar.end),
+        "allowed_until": None if bar.allowed_until is None else _time(bar.allowed_until),
+        "charged_hours": round(bar.charged / model.HOUR, 2),
+        "unknown_hours": round(bar.unknown / model.HOUR, 2),
+        "unfinished": bar.unfinished,
+    }
+
+
+def _time(value: int) -> datetime:
+    """What follows from times that a contract takes may lie beyond them: a day after the last one is the last one."""
+    return from_microseconds(min(max(value, _EARLIEST), _LATEST))
+
+
+_EARLIEST: Final = microseconds(EARLIEST)
+_LATEST: Final = microseconds(LATEST)

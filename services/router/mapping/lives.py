@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from schemas.vocabulary import CauseKind, ComplaintState, LocatedBy, Role
 from services.router.lifecycle.cases import Possible, Search
@@ -12,7 +13,7 @@ from services.router.lifecycle.model import Assignment, Life, Target
 
 def life_row(life: Life) -> bytes:
     """A complaint's state as stored."""
-    return json.dumps(
+    return to_json(
         {
             "complaint_id": life.complaint_id,
             "channel": life.channel,
@@ -48,15 +49,13 @@ def life_row(life: Life) -> bytes:
             **({} if life.located is None else {"located": life.located}),
             **({"unanswered": True} if life.unanswered else {}),
             **({} if life.search is None else {"search": _search_row(life.search)}),
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode()
+        }
+    )
 
 
 def life_from_row(row: bytes) -> Life:
     """A complaint's state from its stored row."""
-    stored = json.loads(row)
+    stored = from_json(row)
     assignments = {
         each["department"]: Assignment(
             each["assignment_id"],

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import structlog
+from pydantic import ValidationError
 
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetterV1
@@ -45,6 +46,25 @@ _OUTSIDE: Final = frozenset({topics.Party.INTAKE, topics.Party.OPERATIONS})
 _OURS: Final = frozenset({topics.Party.ROUTER})
 _PLACED: Final = (topics.CLOCK_TICK, topics.REGISTRY_ACTIVATED)
 """One record for each partition, written to it by number: their keys say nothing about where they belong."""
+
+
+REFUSED: Final = (codec.ContractViolation, PermanentError, ValidationError)
+"""What a record can do wrong: it breaks its contract, cannot be handled, or would have us say what breaks ours.  Each would
+happen again after every start, so that ending the process would only stop the worker for ever."""
+
+
+def refusal(error: BaseException) -> tuple[str, str]:
+    """The code and the sentence of a dead letter, for one of `REFUSED`."""
+    match error:
+        case codec.ContractViolation():
+            return error.code, str(error)
+        case ValidationError():
+            where = ", ".join("/".join(map(str, each["loc"])) for each in error.errors()[:5])
+            log.error("router.invalid_output", contract=error.title, fields=where)
+            return "invalid_output", f"{error.title} would break its contract at {where}"
+        case PermanentError():
+            return error.code, error.detail
+    raise error
 
 
 class Record(Protocol):
@@ -148,7 +168,7 @@ class Stage(ABC):
         self._unwritten = None if written else envelope.id
         try:
             handler(partition, record, envelope)
-        except (codec.ContractViolation, PermanentError):
+        except REFUSED:
             partition.roll_back()
             return False
         finally:
@@ -182,12 +202,9 @@ class Stage(ABC):
                 topic.contracts, key=key, value=record.value, headers=record.headers
             )
             handler(partition, record, envelope)
-        except codec.ContractViolation as violation:
+        except REFUSED as error:
             partition.roll_back()
-            self.dead_letter(partition, record, violation.code, str(violation))
-        except PermanentError as error:
-            partition.roll_back()
-            self.dead_letter(partition, record, error.code, error.detail)
+            self.dead_letter(partition, record, *refusal(error))
 
     def _forward(self, partition: Partition, record: Record) -> None:
         headers = list(record.headers)

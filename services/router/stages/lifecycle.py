@@ -21,7 +21,6 @@ from schemas.tracing import Decision, TraceAnsweredV1
 from schemas.vocabulary import MessageKind
 from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
-from services.chassis.errors import PermanentError
 from services.router import mapping
 from services.router.checkpoint.checkpointer import Partition
 from services.router.lifecycle import finding, machine, which
@@ -42,7 +41,7 @@ from services.router.lifecycle.model import (
 )
 from services.router.lifecycle.targets import verdict_of
 from services.router.stages import early, rows
-from services.router.stages.base import Companies, Record, Stage, settled
+from services.router.stages.base import REFUSED, Companies, Record, Stage, refusal, settled
 from services.router.stages.evidence import WEIGH
 from services.router.stages.named import named_cases
 from services.router.stages.retention import FORGET, Keep, Retention
@@ -111,7 +110,7 @@ class LifecycleStage(Stage):
             step = finding.begin(life, customers, settled(named_cases, data.text))
         else:
             step = machine.received(life)
-        self._carry_out(partition, step, heard)
+        self._carry_out(partition, None, step, heard)
         for message in early.take(partition, data.complaint_id):
             self._apply_message(partition, message)
 
@@ -132,7 +131,7 @@ class LifecycleStage(Stage):
         else:
             parts = round(data.plausibility * model.PARTS) if data.known else None
             step = finding.weighed(life, data.case_id, data.sequence, parts, at=at)
-        self._carry_out(partition, step, envelope)
+        self._carry_out(partition, life, step, envelope)
 
     def _by_text(self, partition: Partition, life: Life) -> Decision:
         """What the words alone say: candidates for a person."""
@@ -170,7 +169,7 @@ class LifecycleStage(Stage):
         step = machine.decided(
             life, verdict, at=microseconds(envelope.time), new_id=ids.assignment_id
         )
-        self._carry_out(partition, step, envelope, decision)
+        self._carry_out(partition, life, step, envelope, decision)
 
     def _messaged(
         self, partition: Partition, record: Record, envelope: Envelope[ComplaintMessagedV1]
@@ -196,7 +195,7 @@ class LifecycleStage(Stage):
             step = finding.answered(life, option, settled(named_cases, data.text), at=at)
         else:
             step = machine.messaged(life, data.kind, at=at)
-        self._carry_out(partition, step, envelope)
+        self._carry_out(partition, life, step, envelope)
 
     def _notified(
         self, partition: Partition, record: Record, envelope: Envelope[NotificationRecordedV1]
@@ -208,7 +207,7 @@ class LifecycleStage(Stage):
             )
             return
         step = machine.notified(life, envelope.data.outcome, at=microseconds(envelope.data.at))
-        self._carry_out(partition, step, envelope)
+        self._carry_out(partition, life, step, envelope)
 
     def _ticked(
         self, partition: Partition, record: Record, envelope: Envelope[ClockTickedV1]
@@ -220,12 +219,13 @@ class LifecycleStage(Stage):
             partition.begin()
             try:
                 self._fall_due(partition, item, now, envelope)
-            except PermanentError as error:
+            except REFUSED as error:
                 partition.roll_back()
                 partition.store.delete(rows.DUE, item)
                 complaint = item[rows.DIGITS :].decode()
-                detail = f"complaint {complaint}, which fell due at this tick: {error.detail}"
-                self.dead_letter(partition, record, error.code, detail, about=complaint)
+                code, reason = refusal(error)
+                detail = f"complaint {complaint}, which fell due at this tick: {reason}"
+                self.dead_letter(partition, record, code, detail, about=complaint)
         partition.begin()
         for life in self.retention.tick(partition, now):
             self._forget(partition, life, envelope)
@@ -244,7 +244,7 @@ class LifecycleStage(Stage):
         waits = machine.due if life.case_id is not None else finding.due
         step = waits(life, as_of=now)
         partition.store.delete(rows.DUE, item)
-        self._carry_out(partition, step, envelope)
+        self._carry_out(partition, life, step, envelope)
 
     def _forget(self, partition: Partition, life: Life, envelope: Envelope[Any]) -> None:
         """Tell the evidence stage that nobody waits for answers about a complaint any more."""
@@ -259,12 +259,13 @@ class LifecycleStage(Stage):
     def _carry_out(
         self,
         partition: Partition,
+        before: Life | None,
         step: machine.Step,
         envelope: Envelope[Any],
         decision: Decision | None = None,
     ) -> None:
         life, effects = step
-        self._keep(partition, life)
+        self._keep(partition, before, life)
         traced = None
         for effect in effects:
             match effect:
@@ -303,7 +304,7 @@ class LifecycleStage(Stage):
                 )
                 self._decide(partition, life, asking, envelope)
             case LocateAgain():
-                self._carry_out(partition, finding.again(life), envelope)
+                self._carry_out(partition, life, finding.again(life), envelope)
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -311,17 +312,15 @@ class LifecycleStage(Stage):
         row = partition.store.get(rows.LIVES + complaint.encode())
         return None if row is None else mapping.life_from_row(row)
 
-    def _keep(self, partition: Partition, life: Life) -> None:
-        store = partition.store
-        group = rows.LIVES + life.complaint_id.encode()
-        before = store.get(group)
-        row = mapping.life_row(life)
-        if before == row:
+    def _keep(self, partition: Partition, before: Life | None, life: Life) -> None:
+        """Write what has become of the complaint; `before` is what its row says, None if it has none."""
+        if before == life:
             return
-        due_before = None if before is None else mapping.life_from_row(before).due
+        store = partition.store
+        due_before = None if before is None else before.due
         if due_before != life.due:
             if due_before is not None:
                 store.delete(rows.DUE, rows.due_item(due_before, life.complaint_id))
             if life.due is not None:
                 store.put(rows.DUE, rows.due_item(life.due, life.complaint_id), b"1")
-        store.put(group, b"", row)
+        store.put(rows.LIVES + life.complaint_id.encode(), b"", mapping.life_row(life))

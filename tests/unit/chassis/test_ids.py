@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,3 +38,9 @@ def test_random_ids_are_uuids_and_differ() -> None:
     first, second = ids.random_id(), ids.random_id()
     assert first != second
     assert UUID(first).version == 4
+
+
+@given(st.text(max_size=40))
+def test_derived_ids_are_version_5(key: str) -> None:
+    """They are what RFC 9562 says, as the standard library derives them."""
+    assert ids.event_id(key) == str(uuid5(ids.NAMESPACE, f"event\0{key}"))

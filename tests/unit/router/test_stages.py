@@ -16,7 +16,7 @@ from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.clock import ClockTickedV1
 from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, ComplaintStatusV1
 from schemas.dead_letter import DeadLetterV1
-from schemas.envelope import Contract, Envelope
+from schemas.envelope import LATEST, Contract, Envelope
 from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import ComplaintState, MessageKind, Outcome, Transition
@@ -679,7 +679,14 @@ def test_a_core_that_fails_costs_one_record(
 
 @pytest.mark.parametrize(
     "at",
-    ['"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-12:00"', "1772355600", '"1772355600"'],
+    [
+        '"0001-01-01T00:00:00+14:00"',
+        '"9999-12-31T23:59:59-12:00"',
+        '"2199-12-31T23:59:59-12:00"',
+        '"1900-01-01T00:00:00+07:00"',
+        "1772355600",
+        '"1772355600"',
+    ],
 )
 def test_times_that_no_clock_shows_are_put_aside(pipeline: Pipeline, at: str) -> None:
     """A time outside of 1900 to 2200, or a bare number, breaks the contract and stops nothing."""
@@ -689,3 +696,31 @@ def test_times_that_no_clock_shows_are_put_aside(pipeline: Pipeline, at: str) ->
 
     (letter,) = pipeline.dead_letters
     assert letter.reason == "invalid_data"
+
+
+@pytest.mark.parametrize("last", [datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC), NOW])
+def test_what_follows_from_the_last_times_is_decided(pipeline: Pipeline, last: datetime) -> None:
+    """A step that begins in the last second that a contract takes is allowed until then, and the complaint is decided."""
+    for hours, activity in enumerate(("order_placed", "payment_received", "payment_verified")):
+        at = last - timedelta(hours=3 - hours)
+        pipeline.happens(activity, 0, event_id=activity, at=at, recorded_at=at, due_at=last)
+    pipeline.complains(occurred_at=last, received_at=last)
+
+    assert pipeline.dead_letters == []
+    (decision,) = pipeline.decisions
+    allowed = [bar.allowed_until for bar in decision.timeline]
+    assert (LATEST in allowed) == (last != NOW)
+
+
+def test_a_decision_that_breaks_its_contract_is_put_aside(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we would say wrongly is a dead letter of what led to it; the worker lives, and says which field."""
+    late_packing(pipeline)
+    monkeypatch.setattr("services.router.mapping.decisions._time", lambda _value: "never")
+    pipeline.complains()
+
+    (letter,) = pipeline.dead_letters
+    assert letter.reason == "invalid_output"
+    assert "as_of" in letter.detail
+    assert pipeline.decisions == []
