@@ -25,6 +25,7 @@ CAUSATION: Final = "ce_causationid"
 
 D = TypeVar("D", bound=Contract)
 Headers = Iterable[tuple[str, bytes | None]]
+Header = tuple[str, bytes]
 
 _REQUIRED: Final = ("ce_id", "ce_source", "ce_type", "ce_time")
 
@@ -57,22 +58,42 @@ class EncodedRecord:
 
 def encode(envelope: Envelope[Contract]) -> EncodedRecord:
     """Turn an envelope into a record; the key is the envelope's subject."""
-    headers = [
-        ("ce_specversion", SPEC_VERSION),
-        ("ce_id", envelope.id.encode()),
-        ("ce_source", envelope.source.encode()),
-        ("ce_type", envelope.type.encode()),
-        ("ce_subject", envelope.subject.encode()),
-        ("ce_time", rfc3339(envelope.time).encode()),
-        ("ce_dataschema", envelope.dataschema.encode()),
-        ("content-type", CONTENT_TYPE),
-    ]
-    for name in ("correlationid", "causationid", "traceparent"):
-        value = getattr(envelope, name)
-        if value is not None:
-            headers.append((f"ce_{name}", value.encode()))
     key = envelope.subject.encode()
+    specversion, source, event_type, dataschema, content_type = _same(
+        envelope.source, envelope.type, envelope.dataschema
+    )
+    headers = [
+        specversion,
+        ("ce_id", envelope.id.encode()),
+        source,
+        event_type,
+        ("ce_subject", key),
+        ("ce_time", rfc3339(envelope.time).encode()),
+        dataschema,
+        content_type,
+    ]
+    for name, value in (
+        ("ce_correlationid", envelope.correlationid),
+        (CAUSATION, envelope.causationid),
+        ("ce_traceparent", envelope.traceparent),
+    ):
+        if value is not None:
+            headers.append((name, value.encode()))
     return EncodedRecord(key, envelope.data.model_dump_json().encode(), tuple(headers))
+
+
+@lru_cache(maxsize=256)
+def _same(
+    source: str, event_type: str, dataschema: str
+) -> tuple[Header, Header, Header, Header, Header]:
+    """The headers that all events of one contract and one source have."""
+    return (
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_source", source.encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_dataschema", dataschema.encode()),
+        ("content-type", CONTENT_TYPE),
+    )
 
 
 def wrap(
