@@ -51,9 +51,6 @@ OUTBOX = "notifier.outbox"
 REFRESH_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
 
-LONGEST_FETCH_MS = 25
-"""A department is waited for by a customer: no alert may lie parked behind another inbox's empty fetch."""
-
 log = get_logger(__name__)
 
 
@@ -221,7 +218,6 @@ class Notifier:
             self._inbox_topics,
             start=positions,
             name="notifier",
-            longest_fetch_ms=LONGEST_FETCH_MS,
         )
         while not self._stop.is_set():
             self._reading.beat()

@@ -49,7 +49,6 @@ class Library:
             kafka,
             [topics.REGISTRY_PUBLISHED.name],
             name="library",
-            longest_fetch_ms=int(_POLL_SECONDS * 1000),
         )
         self._arrived = arrived
         self._texts: dict[str, Files] = {}

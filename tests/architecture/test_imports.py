@@ -29,7 +29,10 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
     "faust": (("services.router",), "the stream processor is the router's own affair"),
     "mode": (("services.router",), "comes with Faust"),
     "aiokafka": (("services.router.checkpoint",), "internals that Faust hides"),
-    "confluent_kafka": (("services.router.checkpoint",), "one transaction per checkpoint"),
+    "confluent_kafka": (
+        ("services.router.checkpoint", "services.chassis.consumer"),
+        "one transaction per checkpoint; reads without the interpreter's lock (ADR 25)",
+    ),
     "rocksdict": (("services.router.checkpoint",), "state, written after its transaction"),
     "uvloop": (
         ("services.router", "services.intake", "services.console", "services.notifier"),
