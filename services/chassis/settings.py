@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -237,13 +237,15 @@ class AkarSettings(Settings):
     """Where services keep what is not in Kafka: ledgers, state, the embedded broker."""
     customer_salt: SecretStr | None = None
     """Key of the HMAC that stands for a customer's phone, e-mail or account; at least 16 characters."""
+    answer_secret: SecretStr | None = None
+    """Signs the links by which departments answer; the same for intake, notifier and console; without it there are none."""
 
-    @field_validator("customer_salt")
+    @field_validator("customer_salt", "answer_secret")
     @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+    def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError(
-                "AKAR_CUSTOMER_SALT needs at least 16 characters: a short one can be guessed"
+                f"AKAR_{str(info.field_name).upper()} needs at least 16 characters: a short one can be guessed"
             )
         return value
 

@@ -31,6 +31,7 @@ class Secrets:
     customer_salt: str
     console_key: str
     webhook_secret: str
+    answer_secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Folder:
             customer_salt=self._secret("customer_salt", _random_hex()),
             console_key=self._secret("console_key", "ck_" + _random_hex()),
             webhook_secret=self._secret("webhook_secret", "whsec_" + _random_base64()),
+            answer_secret=self._secret("answer_secret", _random_hex()),
         )
         if not self.channels.exists():
             digest = hashlib.sha256(secrets.channel_key.encode()).hexdigest()

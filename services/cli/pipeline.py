@@ -196,6 +196,7 @@ class Pipeline:
             "AKAR_REGISTRY": str(self._registry),
             "AKAR_DATA_DIR": str(self._folder.root),
             "AKAR_CUSTOMER_SALT_FILE": str(self._folder.secret_file("customer_salt")),
+            "AKAR_ANSWER_SECRET_FILE": str(self._folder.secret_file("answer_secret")),
         }
         specs = []
         if self._embedded is not None:
@@ -249,6 +250,7 @@ class Pipeline:
                     "CONSOLE_HOST": HOST,
                     "CONSOLE_PORT": str(ports.console),
                     "CONSOLE_KEY_FILE": str(self._folder.secret_file("console_key")),
+                    "CONSOLE_INTAKE_URL": _url(ports.intake),
                 },
                 ready=_ready_url(ports.console),
                 after=needed,

@@ -59,6 +59,7 @@ def application(
     languages: tuple[str, ...],
     zone: ZoneInfo,
     keys: tuple[str, ...],
+    answering: pages.Answering | None = None,
 ) -> ASGIApp:
     """API and pages over a read model, with access control outside of both."""
     app = FastAPI(
@@ -69,7 +70,7 @@ def application(
         redoc_url=None,
     )
     app.include_router(handlers.router_for(engine, labels))
-    app.include_router(pages.router_for(engine, labels, languages, zone))
+    app.include_router(pages.router_for(engine, labels, languages, zone, answering))
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
@@ -126,6 +127,12 @@ class Console:
             languages=("en", *company.company.write_in),
             zone=ZoneInfo(str(company.company.timezone)),
             keys=keys,
+            answering=pages.Answering(
+                settings.intake_url,
+                None
+                if akar.answer_secret is None
+                else akar.answer_secret.get_secret_value().encode(),
+            ),
         )
         self.app: ASGIApp = HealthMiddleware(inner, self.health)
         self._failure: BaseException | None = None

@@ -7,6 +7,7 @@ every value is escaped by the templates, and what a person wrote stands isolated
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Any, Final
@@ -18,6 +19,7 @@ from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
 
 from schemas.vocabulary import ComplaintState
+from services.chassis.answers import link
 from services.console import readmodel
 from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
 from services.console.projection import Fact, Kind, Summary
@@ -59,8 +61,20 @@ TONES: Final = {
 """Colours by meaning, for states and for what became of a notification."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How a page leads to the answers of an open question; without both there is no such link."""
+
+    intake_url: str | None = None
+    secret: bytes | None = field(default=None, repr=False)
+
+
 def router_for(
-    engine: Engine, labels: Labels, languages: Sequence[str], zone: ZoneInfo
+    engine: Engine,
+    labels: Labels,
+    languages: Sequence[str],
+    zone: ZoneInfo,
+    answering: Answering | None = None,
 ) -> APIRouter:
     """The pages, reading from `engine`; sentences in the first of `languages`, times in `zone`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -121,7 +135,8 @@ def router_for(
                 "missing.html", 404, {"retry-after": str(RETRY_SECONDS)}, complaint_id=complaint_id
             )
         wanted = languages if language is None else (language, *languages)
-        return render("complaint.html", **_story(summary, facts, labels, wanted))
+        url = _answer_url(summary, facts, wanted, zone, answering or Answering())
+        return render("complaint.html", **_story(summary, facts, labels, wanted), answer_url=url)
 
     @router.get("/static/console.css")
     def stylesheet() -> Response:
@@ -156,6 +171,45 @@ def _story(
         "alerts": alerts(facts),
         "events": [(fact, line(fact, labels)) for fact in facts],
     }
+
+
+def _answer_url(
+    summary: Summary,
+    facts: Sequence[Fact],
+    languages: Sequence[str],
+    zone: ZoneInfo,
+    answering: Answering,
+) -> str | None:
+    """Where the open question can be answered: what its department was sent, in the language of this page."""
+    asked = summary.open_question or {}
+    assignment = next(
+        (
+            fact.data
+            for fact in reversed(facts)
+            if fact.kind is Kind.OPENED
+            and fact.data.get("question")
+            and fact.data["department"] == asked.get("owner")
+        ),
+        None,
+    )
+    if assignment is None or not assignment.get("answer_by"):
+        return None
+    question = assignment["question"]
+    texts = dict(question.get("text") or {})
+    claimed = question.get("claimed")
+    return link(
+        answering.intake_url,
+        answering.secret,
+        assignment_id=assignment["assignment_id"],
+        department=assignment["department"],
+        case_id=assignment.get("case_id"),
+        activity=question["activity"],
+        claimed=None if claimed is None else datetime.fromisoformat(claimed),
+        answer_by=datetime.fromisoformat(assignment["answer_by"]),
+        texts=texts,
+        language=next((one for one in languages if one in texts), "en"),
+        zone=zone,
+    )
 
 
 def _question(asked: Mapping[str, Any] | None, languages: Sequence[str]) -> str | None:

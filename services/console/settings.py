@@ -25,6 +25,8 @@ class ConsoleSettings(Settings):
     """Bearer key; a browser may give it as the password of any user."""
     keys_file: Path | None = None
     """More keys, one a line; `#` starts a comment."""
+    intake_url: str | None = None
+    """Where people reach intake; with AKAR_ANSWER_SECRET an open question's page then leads to its answers."""
 
     @property
     def is_loopback(self) -> bool:

@@ -19,7 +19,7 @@ from services.chassis.logs import get_logger
 from services.chassis.probe import FRESH_SECONDS, BrokerProbe
 from services.chassis.producer import EventPublisher
 from services.chassis.settings import AkarSettings, KafkaSettings
-from services.intake import openapi
+from services.intake import answering, openapi
 from services.intake.channels import ChannelKeys
 from services.intake.handlers import Intake, router
 from services.intake.limits import Limits
@@ -75,6 +75,7 @@ def create(
         publisher=publisher,
         clock=clock or SystemClock(),
     )
+    secret = None if akar.answer_secret is None else akar.answer_secret.get_secret_value().encode()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -89,15 +90,17 @@ def create(
             publisher.close(timeout=settings.ack_deadline_seconds)
 
     health = Health(live={"publisher": publisher.check}, ready={"kafka": kafka_answers})
-    return assemble(intake, health, lifespan)
+    return assemble(intake, health, lifespan, answer_secret=secret)
 
 
-def assemble(intake: Intake, health: Health, lifespan: Any = None) -> ASGIApp:
+def assemble(
+    intake: Intake, health: Health, lifespan: Any = None, *, answer_secret: bytes | None = None
+) -> ASGIApp:
     """Probes outside limits outside routes."""
     settings = intake.settings
     return HealthMiddleware(
         Limits(
-            _framework(intake, lifespan),
+            _framework(intake, lifespan, answer_secret),
             max_body=settings.max_body_bytes,
             max_body_of={
                 "/v1/complaints/batch": settings.max_batch_bytes,
@@ -117,7 +120,7 @@ async def _watch(publisher: EventPublisher, on_failure: Callable[[], None]) -> N
     on_failure()
 
 
-def _framework(intake: Intake, lifespan: Any) -> FastAPI:
+def _framework(intake: Intake, lifespan: Any, answer_secret: bytes | None) -> FastAPI:
     app = FastAPI(
         title="Akar intake",
         summary="Complaints and process events in; 202 once they are stored.",
@@ -129,6 +132,8 @@ def _framework(intake: Intake, lifespan: Any) -> FastAPI:
         redirect_slashes=False,
     )
     app.include_router(router(intake))
+    if answer_secret is not None:
+        app.include_router(answering.router(intake, answer_secret))
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _failed)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -150,6 +152,18 @@ class Intake:
             answer={"event_id": accepted.event_id},
             count=metrics.PROCESS_EVENTS_RECEIVED.labels(receipt.channel).inc,
         )
+
+    def now(self) -> datetime:
+        """The time of receipt, now."""
+        return self._clock.now()
+
+    async def answer(self, body: ProcessEventBody, channel: str) -> Problem | None:
+        """Store a person's answer to a question; None once Kafka has it, or has had one to the same question."""
+        accepted = Receipt(channel=channel, received_at=self._clock.now(), salt=self._salt)
+        # One digest for all answers: the first counts, and a second tap is no conflict.
+        item = replace(self.process_event(body, accepted), identity=str(body.event_id), digest="")
+        (problem,) = await self.store([item])
+        return problem
 
     def status_url(self, complaint: str) -> str:
         """Where the complaint can be looked up."""

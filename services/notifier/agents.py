@@ -7,7 +7,7 @@ sent before that transaction is stored, and everything that has to be sent is in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from sqlalchemy import Connection
@@ -43,6 +43,8 @@ class Voice:
     """Where answers to questions are posted."""
     zone: tzinfo = UTC
     """In which sentences name times."""
+    answer_secret: bytes | None = field(default=None, repr=False)
+    """Signs links to answers; without it there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Inboxes:
                         console_url=self._voice.console_url,
                         intake_url=self._voice.intake_url,
                         zone=self._voice.zone,
+                        answer_secret=self._voice.answer_secret,
                     ),
                 )
                 if decided.action is Action.CONTINUE:

@@ -78,6 +78,7 @@ class Notifier:
             (settings.console_url or "").rstrip("/") or None,
             (settings.intake_url or "").rstrip("/") or None,
             ZoneInfo(company.company.timezone),
+            None if akar.answer_secret is None else akar.answer_secret.get_secret_value().encode(),
         )
         self._receivers = ReceiversFile(settings.receivers_file, allow_plain=settings.allow_private)
         self._engine = database.create(_url(settings, akar.data_dir))

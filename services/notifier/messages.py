@@ -14,6 +14,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from schemas.times import rfc3339
+from services.chassis.answers import link
 from services.notifier import words
 from services.notifier.words import Asked
 
@@ -85,6 +86,7 @@ def body(
     console_url: str | None = None,
     intake_url: str | None = None,
     zone: tzinfo = UTC,
+    answer_secret: bytes | None = None,
 ) -> bytes:
     """The bytes to sign and send: at most `LARGEST`, with `truncated` set if something had to go.
 
@@ -94,8 +96,24 @@ def body(
         console_url: where people read the whole story, without a slash at the end.
         intake_url: where answers to questions are posted, without a slash at the end.
         zone: the company's, for times in sentences.
+        answer_secret: signs the link by which a question is answered; without it, or without `intake_url`, there is none.
     """
-    language, sentences = _said(notice, languages, zone)
+    url = None
+    if notice.asked is not None:
+        url = link(
+            intake_url,
+            answer_secret,
+            assignment_id=notice.assignment_id,
+            department=notice.department,
+            case_id=notice.case_id,
+            activity=notice.asked.activity,
+            claimed=notice.asked.claimed,
+            answer_by=notice.asked.answer_by,
+            texts=notice.asked.text,
+            language=_language(notice, languages),
+            zone=zone,
+        )
+    language, sentences = _said(notice, languages, zone, one_tap=url is not None)
     answers = None
     if notice.asked is not None:
         answers = words.answers(
@@ -105,6 +123,8 @@ def body(
             zone=zone,
             url=intake_url,
         )
+        if url is not None:
+            answers = {"answer_url": url, **answers}
     cut = len(notice.evidence) > _MOST_EVIDENCE or len(sentences) > _MOST_SENTENCES
     evidence = list(notice.evidence[:_MOST_EVIDENCE])
     spoken = [_shorten(sentence) for sentence in sentences[:_MOST_SENTENCES]]
@@ -120,14 +140,19 @@ def body(
             spoken.pop()
 
 
+def _language(notice: Notice, languages: Sequence[str]) -> str:
+    """The language of what the notifier says itself: the explanation's, if there is any."""
+    return speak(notice.explanation, languages)[0] or next(iter(languages), "en")
+
+
 def _said(
-    notice: Notice, languages: Sequence[str], zone: tzinfo
+    notice: Notice, languages: Sequence[str], zone: tzinfo, *, one_tap: bool
 ) -> tuple[str | None, Sequence[str]]:
     """The router's sentences, after what the notifier has to say itself: the question, or why it is taken back."""
     language, sentences = speak(notice.explanation, languages)
-    spoken = language or next(iter(languages), "en")
+    spoken = _language(notice, languages)
     if notice.asked is not None:
-        asked = words.question(notice.asked, spoken, zone)
+        asked = words.question(notice.asked, spoken, zone, one_tap=one_tap)
         # Asked for one fact and nothing else: what is known otherwise is for those whom it concerns.
         context = sentences[:1] if tuple(notice.roles) == ("answer",) else sentences
         return spoken, (*asked, *context)

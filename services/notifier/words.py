@@ -25,6 +25,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "How to answer: post the event under `answer` with the time when it was really done; "
             "if it has not been done yet, the one under `not_done`."
         ),
+        "tap": "How to answer: open `answer_url` and tap once; it needs no password.",
         "retraced": (
             "Later news has changed the picture: this is taken back, and nothing more is needed "
             "from you. We are sorry for the trouble."
@@ -46,6 +47,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "Cara menjawab: kirim peristiwa pada `answer` dengan waktu selesai yang sebenarnya; "
             "bila belum dikerjakan, kirim yang pada `not_done`."
         ),
+        "tap": "Cara menjawab: buka `answer_url` dan ketuk sekali; tidak perlu kata sandi.",
         "retraced": (
             "Kabar yang datang kemudian mengubah gambaran: penugasan ini ditarik kembali dan tidak "
             "ada lagi yang perlu Anda lakukan. Mohon maaf atas kerepotannya."
@@ -69,6 +71,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "Como responder: envie o evento em `answer` com a hora em que foi realmente feito; "
             "se ainda não foi feito, o que está em `not_done`."
         ),
+        "tap": "Como responder: abra `answer_url` e toque uma vez; não é preciso senha.",
         "retraced": (
             "Notícias posteriores mudaram o quadro: isto é retirado e nada mais é preciso da sua "
             "parte. Pedimos desculpas pelo incômodo."
@@ -106,14 +109,14 @@ def moment(at: datetime, language: str, zone: tzinfo) -> str:
     return f"{local.day} {months[local.month - 1]} {local:%H:%M %Z}"
 
 
-def question(asked: Asked, language: str, zone: tzinfo) -> list[str]:
-    """What is asked, by when, what for and how to answer."""
+def question(asked: Asked, language: str, zone: tzinfo, *, one_tap: bool = False) -> list[str]:
+    """What is asked, by when, what for and how to answer: by the link where there is one, else by an event."""
     words = WORDS.get(language, WORDS["en"])
     text = asked.text.get(language) or asked.text.get("en") or next(iter(asked.text.values()), "")
     said = [words["question"].format(text=text)]
     if asked.answer_by is not None:
         said.append(words["by"].format(at=moment(asked.answer_by, language, zone)))
-    return [*said, words["why"], words["how"]]
+    return [*said, words["why"], words["tap" if one_tap else "how"]]
 
 
 def taken_back(reason: str, language: str) -> str | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -148,6 +152,61 @@ def settled(folder: Path, complaint: str, department: str, *, seconds: float) ->
         time.sleep(0.5)
 
 
+def page(url: str, key: str | None = None, **form: str) -> str:
+    """A page, or what a form on it answers."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    data = urllib.parse.urlencode(form).encode() if form else None
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def asked_and_answered(up: Up) -> int:
+    """Nobody recorded when the goods were picked: the warehouse is asked, and one tap decides; how many events there were."""
+    now = datetime.now(UTC)
+    hours = {
+        "order_placed": 200,
+        "payment_received": 199,
+        "payment_verified": 198,
+        "confirmed": 196,
+    }
+    hours |= {"packed": 80, "handed_over": 74, "delivered": 10}
+    events = up.folder / "silent.ndjson"
+    events.write_text(
+        "\n".join(
+            json.dumps(
+                {
+                    "case_id": "E2E-2",
+                    "activity": name,
+                    "transition": "complete",
+                    "at": (now - timedelta(hours=ago)).isoformat(),
+                }
+            )
+            for name, ago in hours.items()
+        )
+    )
+    replayed = akar(up.folder, "replay", str(events))
+    assert replayed.returncode == 0, replayed.stderr
+    text = "pesanan saya telat, baru sampai sekarang"
+    sent = akar(up.folder, "send", text, "--case-id", "E2E-2", "--wait", "40", "--json")
+    assert sent.returncode == 0, sent.stderr
+    complaint = json.loads(sent.stdout)["complaint_id"]
+    story = f"{up.ready['console']}/complaints/{complaint}"
+    until = time.monotonic() + 30
+    while not (
+        links := re.findall(r'href="([^"]+/answers/[^"]+)"', page(story, up.ready["console_key"]))
+    ):
+        assert time.monotonic() < until, "nobody was asked"
+        time.sleep(0.5)
+    (link,) = links
+    assert link.startswith(up.ready["intake"])
+    assert '<form method="post">' in page(link)
+    picked = (now - timedelta(hours=84)).astimezone(ZoneInfo("Asia/Jakarta"))
+    for answer in ("finished", "not_done"):
+        page(link, answer=answer, at=f"{picked:%Y-%m-%dT%H:%M}")
+    assert settled(up.folder, complaint, "warehouse", seconds=30)["outcome"] == "assigned"
+    return len(hours) + 1
+
+
 def used(up: Up) -> str:
     """What a person does with a running pipeline; the id of the complaint sent."""
     assert {"intake", "console", "kafka", "channel_key", "data_dir"} <= up.ready.keys()
@@ -197,9 +256,11 @@ def used(up: Up) -> str:
     assert text in " ".join(traced.stdout.split())
     assert "warehouse" in traced.stdout
 
+    answered = asked_and_answered(up)
+
     listed = json.loads(akar(up.folder, "topics", "--json").stdout)["topics"]
     ends = {topic["name"]: topic["end"] for topic in listed}
-    assert ends["process.observed"] == len(steps)
+    assert ends["process.observed"] == len(steps) + answered
     assert ends["complaint.received"] >= 1
 
     doctor = akar(up.folder, "doctor", "--json")

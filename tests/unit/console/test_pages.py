@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,10 +15,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from schemas.vocabulary import ComplaintState
+from services.chassis import ids
+from services.chassis.answers import read
 from services.chassis.records import Outgoing, Received
 from services.console import readmodel
 from services.console.feed import fact_from, topics_of
-from services.console.pages import router_for
+from services.console.pages import Answering, router_for
 from services.console.story import Labels
 from tests.support.records import AT, Case
 
@@ -28,6 +33,81 @@ def browser(engine: Engine) -> TestClient:
     app = FastAPI()
     app.include_router(router_for(engine, Labels({}, {}, {}), ("en",), ZoneInfo("Asia/Jakarta")))
     return TestClient(app)
+
+
+SECRET = b"0123456789abcdef"
+
+
+def asked(engine: Engine, case: Case, **more: str | None) -> None:
+    """Its department was sent a question, which is open."""
+    question = {
+        "activity": "pack",
+        "department": "packing",
+        "fact": "finished",
+        "claimed": None,
+        "text": {"id": "Sudah dikemas?", "en": "Packed?"},
+    }
+    by = {"answer_by": "2026-03-06T00:00:00Z"} | more
+    changed: dict[str, dict[str, Any]] = {
+        "complaint.traced": {"outcome": "asked", "question": question},
+        "assignment.opened": {"roles": ["answer"], "question": question, **by},
+    }
+    facts = [
+        fact_from(
+            TOPICS[event.topic],
+            Received(event.topic, 0, offset, event.key, event.value, event.headers, AT),
+        )
+        for offset, event in enumerate(
+            (case.received(), case.traced(), case.status(ComplaintState.ASKED), case.opened())
+        )
+    ]
+    facts = [replace(one, data={**one.data, **changed.get(one.type, {})}) for one in facts]
+    with engine.begin() as connection:
+        readmodel.absorb(connection, facts, {})
+
+
+def answerable(engine: Engine, answering: Answering | None) -> TestClient:
+    """Pages of a company that writes in two languages."""
+    app = FastAPI()
+    zone = ZoneInfo("Asia/Jakarta")
+    app.include_router(router_for(engine, Labels({}, {}, {}), ("en", "id"), zone, answering))
+    return TestClient(app)
+
+
+def test_an_open_question_leads_to_its_answers(engine: Engine) -> None:
+    """By the link that its department was sent, in the page's language; for the deadline that it was given."""
+    case = Case(1)
+    asked(engine, case)
+    browser = answerable(engine, Answering("https://intake.example", SECRET))
+    for language, text in (("en", "Packed?"), ("id", "Sudah dikemas?")):
+        page = browser.get(f"/complaints/{case.id}?language={language}").text
+        (token,) = re.findall(r'href="https://intake\.example/answers/([^"]+)"', page)
+        found = read(token, SECRET)
+        assert (found.case_id, found.department, found.activity) == ("order-1", "packing", "pack")
+        assert found.assignment_id == ids.assignment_id(case.id, "packing", 1)
+        assert found.answer_by.isoformat() == "2026-03-06T00:00:00+00:00"
+        assert (found.text, found.language) == (text, language)
+
+
+@pytest.mark.parametrize(
+    "answering", [None, Answering(None, SECRET), Answering("https://intake.example", None)]
+)
+def test_without_a_secret_or_an_address_nothing_leads_there(
+    engine: Engine, answering: Answering | None
+) -> None:
+    """The question is shown all the same, with how a system answers it."""
+    asked(engine, Case(1))
+    page = answerable(engine, answering).get(f"/complaints/{Case(1).id}").text
+    assert "/answers/" not in page
+    assert "Packed?" in page
+    assert "How to answer" in page
+
+
+def test_a_question_without_an_end_has_no_link(engine: Engine) -> None:
+    """A link that never ended would be a key for ever."""
+    asked(engine, Case(1), answer_by=None)
+    browser = answerable(engine, Answering("https://intake.example", SECRET))
+    assert "/answers/" not in browser.get(f"/complaints/{Case(1).id}").text
 
 
 def absorb(engine: Engine, events: Iterable[Outgoing]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.answers import read
 from services.notifier.messages import LARGEST, Finding, Notice, body, speak
 from services.notifier.words import WORDS, Asked
 
@@ -155,6 +156,48 @@ def test_a_department_that_also_helps_is_told_everything() -> None:
     """With another role beside the question the explanation is whole."""
     asked = asking("en", roles=("recovery", "answer"))
     assert asked["explanation"][4:] == ["Promised by 18 May.", "A person may begin with others."]
+
+
+SECRET = b"0123456789abcdef"
+
+
+def tapping(language: str, **fields: Any) -> dict[str, Any]:
+    """The data of a question from a notifier that may sign."""
+    notice = replace(NOTICE, roles=("answer",), explanation={}, asked=replace(QUESTION, **fields))
+    rendered = body(
+        notice,
+        languages=[language],
+        zone=JAKARTA,
+        intake_url="https://intake.example/",
+        answer_secret=SECRET,
+    )
+    return dict(json.loads(rendered)["data"])
+
+
+@pytest.mark.parametrize("language", ["id", "en", "pt"])
+def test_a_question_brings_a_link_that_answers_it(language: str) -> None:
+    """Signed for this question, this department, until its deadline; the sentences say so, and systems can still post."""
+    asked = tapping(language)
+    base, _, token = asked["answer_url"].rpartition("/")
+    assert base == "https://intake.example/answers"
+    found = read(token, SECRET)
+    assert (found.assignment_id, found.department, found.case_id, found.activity) == (
+        NOTICE.assignment_id,
+        NOTICE.department,
+        NOTICE.case_id,
+        "picked",
+    )
+    assert found.answer_by == QUESTION.answer_by
+    assert found.text == QUESTION.text.get(language, QUESTION.text["en"])
+    assert (found.language, found.zone) == (language, "Asia/Jakarta")
+    assert "`answer_url`" in asked["explanation"][3]
+    assert asked["answer"]["activity"] == "picked"
+    assert tapping(language) == asked
+
+
+def test_a_question_without_a_deadline_has_no_link() -> None:
+    """A link that never ended would be a key for ever."""
+    assert "answer_url" not in tapping("en", answer_by=None)
 
 
 def test_an_answer_only_has_to_be_filled_in() -> None:
