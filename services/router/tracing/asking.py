@@ -19,7 +19,7 @@ from services.router.tracing.choice import asking, sending, triaging
 from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay, allowance_of, later
 from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Question
-from services.router.tracing.reasoning import Look, leading, look
+from services.router.tracing.reasoning import Look, look
 
 PATIENCE: Final = 24 * HOUR
 """How long an answer is waited for at least; then a person decides without it."""
@@ -82,7 +82,7 @@ def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
     waiting and asking for the same fact differ by what a question and a day cost, however confidence is
     calibrated.
     """
-    lateness = leading(now.found)
+    lateness = now.lateness
     open_ = lateness.path[-1] if lateness is not None and lateness.path else None
     if open_ is None or not open_.unfinished:
         return None
@@ -161,7 +161,7 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
         question = Question(activity, department, "confirm", claim.event.at)
         yes = _answer(activity, Transition.COMPLETE, claim.event.at, as_of, department)
         yield Fact(question, (yes, None))
-    lateness = leading(now.found)
+    lateness = now.lateness
     if lateness is None or (lateness.late or 0) <= 0:
         return
     for stretch in lateness.path:

@@ -231,6 +231,19 @@ class Rules:
     calibration: tuple[tuple[int, int], ...] = ()
     learned: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, LinearModel] = field(default_factory=dict)
+    _names: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def names_in(self, language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return the names of activities and of departments in a language; looked up once."""
+        known = self._names.get(language)
+        if known is None:
+            known = self._names[language] = (
+                {key: self.name(rule.names, language) for key, rule in self.activities.items()},
+                {key: self.name(rule.names, language) for key, rule in self.departments.items()},
+            )
+        return known
 
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""

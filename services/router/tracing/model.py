@@ -172,8 +172,7 @@ class Candidate:
     parts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One stretch of the way to the promise, for a picture; µs UTC."""
 
     activity: str
@@ -186,8 +185,7 @@ class Bar:
     unfinished: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence of an explanation with the events that it rests on."""
 
     text: str

@@ -14,7 +14,7 @@ from typing import Final
 from schemas.vocabulary import CauseKind
 from services.router.tracing.company import Rules
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint
-from services.router.tracing.reasoning import leading, look
+from services.router.tracing.reasoning import look
 
 _SKEW: Final = HOUR // 6
 _HALF_LIFE: Final = 14 * 24 * HOUR
@@ -38,7 +38,7 @@ def plausibility(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> 
     if now.timeline.first is None:
         return 0
     support = sum(c.parts for c in now.causes if c.kind is not CauseKind.UNKNOWN)
-    lateness = leading(now.found)
+    lateness = now.lateness
     if lateness is not None and (lateness.late or 0) > 0:
         support = PARTS  # the promise is missed, whoever's doing that was
     moved = max(

@@ -59,6 +59,8 @@ class Look(NamedTuple):
     confidence: int
     claims: tuple[Claim, ...] = ()
     broken: tuple[Contradiction, ...] = ()
+    lateness: Lateness | None = None
+    """The measured promise of the likeliest symptom that has one."""
 
 
 def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
@@ -107,7 +109,7 @@ def _weighed(
             _scores(complaint, rules),
             flags,
             base.missing,
-            **_resting(base.causes, leading(base.found)),
+            **_resting(base.causes, base.lateness),
             claims=len(claims),
         ),
         rules,
@@ -158,7 +160,7 @@ def _see(
     )
     found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
     causes = mix(found)
-    lateness = leading(found)
+    lateness = next((s.lateness for s in found if s.lateness is not None), None)
     missing = lateness.missing if lateness is not None else ()
     flags = timeline.flags
     return Look(
@@ -169,6 +171,7 @@ def _see(
         flags=flags,
         missing=missing,
         broken=broken,
+        lateness=lateness,
         confidence=calibrated(
             raw_confidence(causes, scores, flags, missing, **_resting(causes, lateness)),
             rules,
@@ -208,8 +211,3 @@ def _last_part(looks: list[Lateness]) -> Lateness:
 
 def _scores(complaint: Complaint, rules: Rules) -> tuple[SymptomScore, ...]:
     return complaint.symptoms or (SymptomScore(rules.vague, 1.0),)
-
-
-def leading(found: tuple[Support, ...]) -> Lateness | None:
-    """Return the measured promise of the likeliest symptom that has one."""
-    return next((s.lateness for s in found if s.lateness is not None), None)

@@ -31,7 +31,7 @@ from services.router.tracing.model import (
     Question,
     Sentence,
 )
-from services.router.tracing.reasoning import Look, leading, look
+from services.router.tracing.reasoning import Look, look
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
@@ -77,19 +77,15 @@ def trace(
     bars: tuple[Bar, ...] = ()
     if words:
         if question is not None:
-            question = question_text(question, rules)
+            question = question_text(question, rules, now)
         explanation, customer_words = explanations(
             rules,
-            now.found,
-            now.timeline,
-            now.causes,
+            now,
             missing,
             recovery=recovery,
             waiting_until=choice.waiting_until,
-            flags=now.flags,
             question=question,
             candidates=candidates,
-            broken=now.broken,
         )
         bars = _bars(now)
     return Decision(
@@ -184,7 +180,7 @@ def _nothing_known(found: tuple[Support, ...], rules: Rules) -> tuple[Missing, .
 def _candidates(now: Look, rules: Rules) -> tuple[Candidate, ...]:
     """Return whom a person may look at: who shares a stretch that nothing separates, else the priors' word."""
     weights: dict[str, list[float]] = {}
-    lateness = leading(now.found)
+    lateness = now.lateness
     joint = [
         stretch
         for stretch in (lateness.path if lateness is not None and (lateness.late or 0) > 0 else ())
@@ -210,21 +206,23 @@ def _candidates(now: Look, rules: Rules) -> tuple[Candidate, ...]:
 
 
 def _bars(now: Look) -> tuple[Bar, ...]:
-    lateness = leading(now.found)
+    lateness = now.lateness
     if lateness is None:
         return ()
     return tuple(
-        Bar(
-            s.members[-1],
-            s.owner,
-            s.begin,
-            s.end,
-            s.allowed_until,
-            s.charged,
-            s.unknown,
-            s.unfinished,
-        )
-        for s in lateness.path
+        [
+            Bar(
+                s.members[-1],
+                s.owner,
+                s.begin,
+                s.end,
+                s.allowed_until,
+                s.charged,
+                s.unknown,
+                s.unfinished,
+            )
+            for s in lateness.path
+        ]
     )
 
 

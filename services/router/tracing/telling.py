@@ -1,0 +1,284 @@
+"""What is said about a decision, before it is put into any language: which phrases, in which order, of which facts.
+
+It stands apart from `explain` because it is the same for every language, and is settled once. A phrase's
+facts are named as in `phrases`: ``activity`` and ``owner`` are ids, ``late`` is a span, ``at``, ``begin``, ``by``, ``due``
+and ``end`` are moments of the company's wall clock.
+
+Hazard: only facts of this trace may be said. What is said without an event says what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from schemas.vocabulary import CauseKind, Finding
+from services.router.tracing.company import Rules
+from services.router.tracing.delays import OwnDelay
+from services.router.tracing.lateness import Lateness
+from services.router.tracing.model import (
+    HOUR,
+    Candidate,
+    Cause,
+    Evidence,
+    Missing,
+    Question,
+    Recovery,
+)
+from services.router.tracing.reasoning import Look
+
+
+class Said(NamedTuple):
+    """One sentence to come: its phrase, the facts it names, the events it rests on."""
+
+    phrase: str
+    facts: Mapping[str, Any]
+    events: tuple[str, ...] = ()
+
+
+class Moment(NamedTuple):
+    """A wall time; ``month`` counts from 0, ``clock`` is such as ``14:05``."""
+
+    day: int
+    month: int
+    clock: str
+
+
+class Span(NamedTuple):
+    """A duration in the unit that reads best; ``unit`` is its phrase."""
+
+    unit: str
+    amount: int
+
+
+class Teller:
+    """Chooses what is said about one decision."""
+
+    __slots__ = ("lateness", "moments", "now", "rules")
+
+    def __init__(self, rules: Rules, now: Look) -> None:
+        """Tell what was found in one look at a case."""
+        self.rules = rules
+        self.now = now
+        self.lateness = now.lateness
+        self.moments: dict[int, Moment] = {}
+
+    def colleagues(
+        self,
+        missing: tuple[Missing, ...],
+        *,
+        recovery: Recovery,
+        waiting_until: int | None,
+        question: Question | None,
+        candidates: tuple[Candidate, ...],
+    ) -> list[Said]:
+        """Tell colleagues: the promise, the causes, what is not known, who can help."""
+        lateness, timeline = self.lateness, self.now.timeline
+        missed = lateness is not None and lateness.late is not None and lateness.late > 0
+        told: list[Said] = []
+        if timeline.first is None:
+            told.append(Said("no_events", {}))
+        elif lateness is not None:
+            told.append(self._promise(lateness))
+        named = False
+        for cause in self.now.causes:
+            named = named or cause.department is not None
+            self._cause(told, cause)
+        if lateness is not None and missed:
+            self._joint(told, lateness)
+        if self.now.flags:
+            told.extend(_doubts(self.now.flags))
+        if not named and timeline.first is not None and not (lateness and lateness.late):
+            told.append(Said("text_only", {}))
+        if missing:
+            _missing(told, missing, lateness)
+        if question is not None:
+            told.append(self._asked(question))
+        if candidates and not named:
+            told.append(Said("candidates", {"names": [each.department for each in candidates]}))
+        told.append(Said(recovery.action, _helping(recovery)))
+        if waiting_until is not None:
+            told.append(Said("again", {"at": self.moment(waiting_until)}))
+        return told
+
+    def customer(self) -> Said:
+        """Tell the customer what was promised and what comes next; nobody is named."""
+        lateness = self.lateness
+        if lateness is None or lateness.due is None or lateness.late is None:
+            return Said("customer_else", {})
+        facts = {"activity": lateness.promise.activity, "due": self.moment(lateness.due)}
+        if lateness.late > 0 and lateness.finished_at is not None:
+            facts["end"] = self.moment(lateness.finished_at)
+            return Said("customer_missed_done", facts)
+        if lateness.foreseen:
+            return Said("customer_foreseen", facts)
+        if lateness.late > 0:
+            return Said("customer_missed_open", facts)
+        return Said("customer_running" if lateness.finished_at is None else "customer_else", facts)
+
+    def question(self, question: Question) -> Said:
+        """Ask for a fact."""
+        facts: dict[str, Any] = {"activity": question.activity}
+        if question.claimed is not None:
+            facts["at"] = self.moment(question.claimed)
+        return Said(f"ask_{question.fact}", facts)
+
+    def moment(self, at: int) -> Moment:
+        """Return the company's wall time at ``at`` (µs UTC)."""
+        known = self.moments.get(at)
+        if known is None:
+            local = self.rules.local(at)
+            clock = f"{local.hour:02}:{local.minute:02}"
+            known = self.moments[at] = Moment(local.day, local.month - 1, clock)
+        return known
+
+    def _asked(self, question: Question) -> Said:
+        step = self.now.timeline.steps.get(question.activity)
+        events = (step.doubt[1],) if step is not None and step.doubt is not None else ()
+        return Said("asked", {"owner": question.department, "question": question}, events)
+
+    def _promise(self, lateness: Lateness) -> Said:
+        facts: dict[str, Any] = {"activity": lateness.promise.activity}
+        if lateness.cancelled:
+            phrase = "cancelled"
+        elif lateness.due is None or lateness.late is None:
+            phrase = "no_promise"
+        else:
+            facts["due"] = self.moment(lateness.due)
+            if lateness.late > 0:
+                facts["late"] = _span(lateness.late)
+                phrase = "missed_open" if lateness.finished_at is None else "missed_done"
+                phrase = "foreseen" if lateness.foreseen else phrase
+            elif lateness.finished_at is not None:
+                facts["end"] = self.moment(lateness.finished_at)
+                phrase = "kept"
+            else:
+                phrase = "running"
+        return Said(phrase, facts, () if lateness.due_event is None else (lateness.due_event,))
+
+    def _cause(self, told: list[Said], cause: Cause) -> None:
+        activity = cause.activity
+        if cause.kind is CauseKind.UNKNOWN or activity is None:
+            return
+        if cause.kind is CauseKind.PROMISE:
+            facts: dict[str, Any] = {"late": _span(round(cause.hours * HOUR))}
+            told.append(Said("promise", facts, cause.events))
+            return
+        before, timeline = len(told), self.now.timeline
+        if cause.hours > 0:
+            self._delay(told, cause)
+        for fault, event in timeline.faults:
+            if event.event_id in cause.events and fault.activity == activity:
+                facts = {
+                    "activity": activity,
+                    "owner": cause.department,
+                    "fault": fault.names,
+                    "at": self.moment(event.at),
+                }
+                told.append(Said("fault", facts, (event.event_id,)))
+        for found in self.now.broken:
+            rule = found.rule
+            if rule.department == cause.department and set(cause.events).issuperset(found.events):
+                facts = {"activity": activity, "owner": cause.department, "name": rule.names}
+                told.append(Said("contradiction", facts, found.events))
+        step = timeline.steps.get(activity)
+        if step is None:
+            return
+        if step.attempts and cause.hours > 0:
+            at, attempt = step.attempts[0]
+            facts = {"activity": activity, "at": self.moment(at)}
+            told.append(Said("attempt", facts, (attempt,)))
+        if len(told) == before and step.finish is not None:
+            at_finish = self.moment(step.finish)
+            facts = {"activity": activity, "owner": cause.department, "at": at_finish}
+            told.append(Said("denied", facts, cause.events))
+
+    def _delay(self, told: list[Said], cause: Cause) -> None:
+        lateness = self.lateness
+        stretch = None if lateness is None else _stretch(lateness, cause)
+        if lateness is None or stretch is None:
+            return
+        activity, late = stretch.members[-1], _span(stretch.charged)
+        facts: dict[str, Any] = {"activity": activity, "owner": cause.department, "late": late}
+        if stretch.unfinished:
+            facts["begin"] = self.moment(stretch.begin)
+            told.append(Said("delay_open", facts, cause.events))
+        else:
+            facts["end"] = self.moment(stretch.end)
+            told.append(Said("delay_done", facts, cause.events))
+        earlier = [s for s in lateness.path if s.end <= stretch.begin and s is not stretch]
+        if earlier and not [s for s in earlier if s.own is None or s.charged != 0]:
+            events = tuple([s.event for s in earlier if s.event is not None])
+            told.append(Said("upstream", {}, events))
+        if lateness.late is not None and 0 < lateness.late <= stretch.charged:
+            by = self.moment(stretch.end - lateness.late)
+            told.append(Said("would_keep", {"activity": activity, "by": by}, cause.events))
+        else:
+            told.append(Said("would_gain", {"activity": activity, "late": late}, cause.events))
+
+    def _joint(self, told: list[Said], lateness: Lateness) -> None:
+        """Tell of stretches that several departments share."""
+        for stretch in lateness.path:
+            if stretch.owner is None and stretch.charged > 0:
+                facts = {
+                    "activity": stretch.members[-1],
+                    "late": _span(stretch.charged),
+                    "end": self.moment(stretch.end),
+                }
+                told.append(Said("joint", facts, (stretch.event,) if stretch.event else ()))
+
+
+def _helping(recovery: Recovery) -> dict[str, str]:
+    if recovery.activity is None:
+        return {"owner": recovery.department}
+    return {"owner": recovery.department, "activity": recovery.activity}
+
+
+def _missing(told: list[Said], missing: tuple[Missing, ...], lateness: Lateness | None) -> None:
+    """Tell what is not known, and whether it would tell the steps apart."""
+    unknown: str | None = None
+    for fact in missing:
+        silent = fact.finding is Finding.SILENT
+        if not silent and unknown is None:
+            unknown = fact.activity
+        facts = {"activity": fact.activity, "owner": fact.department}
+        told.append(Said("silent" if silent else "missing", facts))
+    if unknown is not None and lateness is not None:
+        for stretch in lateness.path:
+            if stretch.owner is None:
+                told.append(Said("would_change", {"activity": unknown}))
+                return
+
+
+def _doubts(flags: tuple[Evidence, ...]) -> list[Said]:
+    """Tell which times are doubtful and what was done about it; of one kind and activity once.
+
+    Whatever is flagged has a phrase of its finding's name.
+    """
+    told: dict[tuple[str, Finding], Said] = {}
+    for flag in flags:
+        key = (flag.activity, flag.finding)
+        if key not in told:
+            facts = {
+                "activity": flag.activity,
+                "owner": flag.department,
+                "late": _span(round(abs(flag.hours or 0.0) * HOUR)),
+            }
+            events = () if flag.event_id is None else (flag.event_id,)
+            told[key] = Said(flag.finding.value, facts, events)
+    return list(told.values())
+
+
+def _stretch(lateness: Lateness, cause: Cause) -> OwnDelay | None:
+    for stretch in lateness.path:
+        if stretch.charged > 0 and stretch.members[-1] == cause.activity:
+            return stretch
+    return None
+
+
+def _span(duration: int) -> Span:
+    if duration < HOUR:
+        return Span("minutes", max(1, round(duration * 60 / HOUR)))
+    if duration < 72 * HOUR:
+        return Span("hours", round(duration / HOUR))
+    return Span("days", round(duration / (24 * HOUR)))
