@@ -72,7 +72,7 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
 
 # What a core may import: the part of the standard library that does nothing but compute.
 PURE = {
-    "__future__", "abc", "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "email.utils",
+    "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "email.utils",
     "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re",
     "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.times", "schemas.vocabulary",
 }  # fmt: skip
@@ -81,8 +81,10 @@ CORES: dict[str, tuple[str, ...]] = {
     "services.router.lifecycle": ("services.router.tracing",),
     # What intake decides *is* the contract: which record an accepted body becomes, under which derived id.
     "services.intake.acceptance": ("schemas", "services.chassis.ids", "services.intake.bodies"),
+    # A link is its question, signed: nothing in it may depend on when or where it is made.
+    "services.chassis.answers": ("services.chassis.ids",),
     "services.notifier.delivery": (),
-    "services.notifier.messages": ("services.notifier.words",),
+    "services.notifier.messages": ("services.chassis.answers", "services.notifier.words"),
     "services.notifier.words": (),
 }
 
