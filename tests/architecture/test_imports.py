@@ -73,8 +73,8 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
 # What a core may import: the part of the standard library that does nothing but compute.
 PURE = {
     "__future__", "abc", "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "email.utils",
-    "base64", "binascii", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re",
-    "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.times", "schemas.vocabulary",
+    "base64", "binascii", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator",
+    "re", "statistics", "string", "types", "typing", "unicodedata", "zoneinfo", "schemas.times", "schemas.vocabulary",
 }  # fmt: skip
 CORES: dict[str, tuple[str, ...]] = {
     "services.router.tracing": ("numpy",),
