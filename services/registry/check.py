@@ -29,7 +29,7 @@ def check(company: Company) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=Problem.place))
 
 
-def _unknown(
+def unknown(
     file: str, field: str, what: str, name: str | None, known: Iterable[str]
 ) -> Iterator[Problem]:
     """Yield a problem when ``name`` is none of the known ones."""
@@ -50,7 +50,7 @@ def _unknown(
 def _company(company: Company) -> Iterator[Problem]:
     file, settings = "company.toml", company.company
     inside = company.inboxes()
-    yield from _unknown(file, "policy.triage", "department inside", settings.policy.triage, inside)
+    yield from unknown(file, "policy.triage", "department inside", settings.policy.triage, inside)
     for language in settings.languages:
         if language not in company.packs:
             yield Problem(
@@ -85,7 +85,7 @@ def _company(company: Company) -> Iterator[Problem]:
 def _departments(company: Company) -> Iterator[Problem]:
     file, inside = "departments.toml", company.inboxes()
     for key, source in company.sources.items():
-        yield from _unknown(
+        yield from unknown(
             "sources.toml",
             f"sources.{key}.run_by",
             "department",
@@ -100,11 +100,11 @@ def _departments(company: Company) -> Iterator[Problem]:
             "Give the calendar another id.",
         )
     for key, department in company.departments.items():
-        yield from _unknown(
+        yield from unknown(
             file, f"departments.{key}.calendar", "calendar", department.calendar, company.calendars
         )
         field = f"departments.{key}.managed_by"
-        yield from _unknown(file, field, "department inside", department.managed_by, inside)
+        yield from unknown(file, field, "department inside", department.managed_by, inside)
         if department.outside and department.managed_by is None:
             yield Problem(
                 file,
@@ -150,14 +150,14 @@ def _processes(company: Company) -> Iterator[Problem]:
             promises[key] = process.id
         for key, fault in process.faults.items():
             field = f"faults.{key}"
-            yield from _unknown(
+            yield from unknown(
                 file, f"{field}.activity", "activity", fault.activity, process.activities
             )
-            yield from _unknown(
+            yield from unknown(
                 file, f"{field}.department", "department", fault.department, company.departments
             )
             for symptom in fault.explains:
-                yield from _unknown(
+                yield from unknown(
                     file, f"{field}.explains.{symptom}", "symptom", symptom, company.symptoms
                 )
         yield from _contradictions(company, process, file)
@@ -173,18 +173,18 @@ def _processes(company: Company) -> Iterator[Problem]:
             for key, promise in process.promises.items():
                 field = f"promises.{key}"
                 before = [
-                    *_unknown(
+                    *unknown(
                         file, f"{field}.activity", "activity", promise.activity, process.activities
                     ),
-                    *_unknown(file, f"{field}.from", "activity", promise.start, process.activities),
-                    *_unknown(
+                    *unknown(file, f"{field}.from", "activity", promise.start, process.activities),
+                    *unknown(
                         file,
                         f"{field}.publisher",
                         "department",
                         promise.publisher,
                         company.departments,
                     ),
-                    *_unknown(
+                    *unknown(
                         file, f"{field}.calendar", "calendar", promise.calendar, company.calendars
                     ),
                 ]
@@ -197,14 +197,14 @@ def _activity(
     company: Company, process: Process, file: str, key: str, activity: Activity
 ) -> Iterator[Problem]:
     field = f"activities.{key}"
-    yield from _unknown(file, f"{field}.owner", "department", activity.owner, company.departments)
-    yield from _unknown(
+    yield from unknown(file, f"{field}.owner", "department", activity.owner, company.departments)
+    yield from unknown(
         file, f"{field}.receiver", "department", activity.receiver, company.departments
     )
-    yield from _unknown(file, f"{field}.source", "source", activity.source, company.sources)
+    yield from unknown(file, f"{field}.source", "source", activity.source, company.sources)
     yield from _calendar(company, file, f"{field}.calendar", activity.calendar, activity.owner)
     for before in activity.after:
-        yield from _unknown(file, f"{field}.after", "activity", before, process.activities)
+        yield from unknown(file, f"{field}.after", "activity", before, process.activities)
     if activity.allowances and activity.allowance is None:
         yield Problem(
             file,
@@ -218,7 +218,7 @@ def _calendar(
     company: Company, file: str, field: str, named: str | None, owner: str | None
 ) -> Iterator[Problem]:
     if named != "owner":
-        yield from _unknown(file, field, "calendar", named, company.calendars)
+        yield from unknown(file, field, "calendar", named, company.calendars)
     elif owner in company.departments and company.departments[owner].calendar is None:
         yield Problem(
             file,
@@ -232,11 +232,11 @@ def _contradictions(company: Company, process: Process, file: str) -> Iterator[P
     known = process.activities
     for key, found in process.contradictions.items():
         field = f"contradictions.{key}"
-        yield from _unknown(
+        yield from unknown(
             file, f"{field}.department", "department", found.department, company.departments
         )
         for symptom in found.explains:
-            yield from _unknown(
+            yield from unknown(
                 file, f"{field}.explains.{symptom}", "symptom", symptom, company.symptoms
             )
         named: list[tuple[str, str]] = []
@@ -260,7 +260,7 @@ def _contradictions(company: Company, process: Process, file: str) -> Iterator[P
                 by.owner if by is not None else None,
             )
         for part, name in named:
-            yield from _unknown(file, f"{field}.{part}", "activity", name.partition(".")[0], known)
+            yield from unknown(file, f"{field}.{part}", "activity", name.partition(".")[0], known)
 
 
 def _loop(process: Process) -> list[str]:
@@ -294,15 +294,15 @@ def _symptoms(company: Company) -> Iterator[Problem]:
     for key, symptom in company.symptoms.items():
         field = f"symptoms.{key}"
         for promise in symptom.promises:
-            yield from _unknown(file, f"{field}.promises", "promise", promise, promises)
+            yield from unknown(file, f"{field}.promises", "promise", promise, promises)
         for denied in symptom.denies:
-            yield from _unknown(file, f"{field}.denies", "activity", denied, activities)
-        yield from _unknown(file, f"{field}.presumes", "activity", symptom.presumes, activities)
-        yield from _unknown(
+            yield from unknown(file, f"{field}.denies", "activity", denied, activities)
+        yield from unknown(file, f"{field}.presumes", "activity", symptom.presumes, activities)
+        yield from unknown(
             file, f"{field}.remedy", "department inside", symptom.remedy, company.inboxes()
         )
         for department in symptom.priors:
-            yield from _unknown(
+            yield from unknown(
                 file, f"{field}.priors.{department}", "department", department, company.departments
             )
     known = {cue.symptom for pack in company.packs.values() for cue in pack.cues}
@@ -314,7 +314,7 @@ def _symptoms(company: Company) -> Iterator[Problem]:
                 f"symptoms.{key}",
                 "no language pack has words for it, so no complaint will ever be read as this",
                 (f'Did you mean "{near[0]}"? ' if near else "")
-                + "Use an id that the packs know, or add words and a cue to packs/<language>.toml.",
+                + "Use an id that the packs know, or write words and a cue into packs/<language>.more.toml.",
                 warning=True,
             )
     if not any(symptom.vague for symptom in company.symptoms.values()):
@@ -331,7 +331,7 @@ def _packs(company: Company) -> Iterator[Problem]:
         file = f"packs/{language}.toml"
         for position, cue in enumerate(pack.cues, start=1):
             for concept in (*cue.words, *cue.without):
-                yield from _unknown(file, f"cues[{position}]", "concept", concept, pack.words)
+                yield from unknown(file, f"cues[{position}]", "concept", concept, pack.words)
 
 
 def _learned(company: Company) -> Iterator[Problem]:
@@ -346,9 +346,9 @@ def _learned(company: Company) -> Iterator[Problem]:
     for key, learned in sorted(company.learned.items()):
         file = f"learned/{key}.toml"
         for symptom, priors in learned.priors.items():
-            yield from _unknown(file, f"priors.{symptom}", "symptom", symptom, company.symptoms)
+            yield from unknown(file, f"priors.{symptom}", "symptom", symptom, company.symptoms)
             for department in priors:
-                yield from _unknown(
+                yield from unknown(
                     file,
                     f"priors.{symptom}.{department}",
                     "department",

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from services.registry import additions
 from services.registry.calendars import Calendar
 from services.registry.check import check
 from services.registry.errors import Problem, RegistryError
@@ -31,6 +32,7 @@ from services.registry.model import (
     Department,
     Learned,
     Pack,
+    PackAdditions,
     Process,
     Source,
     Symptom,
@@ -58,7 +60,7 @@ def load(folder: Path | str) -> Company:
     """Read, validate and cross-check the company in ``folder``.
 
     Language packs come with the product; a file ``packs/<language>.toml`` in the folder replaces
-    the one of that language.
+    the one of that language, ``packs/<language>.more.toml`` adds to it.
 
     Raises:
         RegistryError: anything is wrong; warnings alone do not raise (see `warnings`).
@@ -187,8 +189,7 @@ def _complete(parts: dict[str, Any]) -> bool:
 
 
 def _used(name: str, languages: Iterable[str]) -> bool:
-    path = PurePosixPath(name)
-    return path.parts[0] != "packs" or path.stem in languages
+    return PurePosixPath(name).parts[0] != "packs" or additions.language_of(name) in languages
 
 
 def _read(files: Files, file: str, problems: list[Problem]) -> dict[str, Any] | None:
@@ -258,8 +259,15 @@ def _packs(
             continue
         content = _read(texts, file, problems)
         pack = None if content is None else _valid(Pack, content, file, "", problems)
-        if pack is not None:
-            yield language, pack
+        if pack is None:
+            continue
+        own = additions.file_of(language)
+        content = _read(texts, own, problems) if own in texts else None
+        more = None if content is None else _valid(PackAdditions, content, own, "", problems)
+        if more is not None:
+            pack, wrong = additions.together(pack, more, own)
+            problems.extend(wrong)
+        yield language, pack
 
 
 def _valid(

@@ -361,6 +361,17 @@ class Pack(_Table):
     """What speaks for which symptom."""
 
 
+class PackAdditions(_Table):
+    """``packs/<language>.more.toml``: what a company's customers say beside that; the shipped pack stays as it is."""
+
+    spell: dict[str, str] = {}
+    """Spellings, abbreviations and slang -> the word that the concepts list; these go before the pack's."""
+    words: dict[Slug, list[str]] = {}
+    """Concept -> words; those of a concept that the pack has are added to its own."""
+    cues: list[Cue] = []
+    """What speaks for which symptom, beside the pack's cues."""
+
+
 Parts = Annotated[int, Field(ge=0, le=10_000)]
 
 

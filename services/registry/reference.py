@@ -27,6 +27,7 @@ from services.registry.model import (
     Fault,
     Learned,
     Pack,
+    PackAdditions,
     Policy,
     Process,
     Promise,
@@ -56,6 +57,7 @@ _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("processes/ID.toml: exceeds", Exceeds),
     ("symptoms.toml: [symptoms.ID]", Symptom),
     ("packs/LANGUAGE.toml", Pack),
+    ("packs/LANGUAGE.more.toml", PackAdditions),
     ("packs/LANGUAGE.toml: [[cues]]", Cue),
     ("learned/NAME.toml", Learned),
 )

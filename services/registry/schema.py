@@ -15,13 +15,14 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from services.registry.load import TABLES
-from services.registry.model import CompanyFile, Learned, Pack, Process
+from services.registry.model import CompanyFile, Learned, Pack, PackAdditions, Process
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _WHOLE: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("company", CompanyFile),
     ("process", Process),
     ("pack", Pack),
+    ("pack-more", PackAdditions),
     ("learned", Learned),
 )
 _BY_FOLDER: Final = {"processes": "process", "packs": "pack", "learned": "learned"}
@@ -56,6 +57,8 @@ def schemas() -> dict[str, dict[str, Any]]:
 def schema_name(file: str) -> str:
     """The name of the schema for a file of the folder."""
     path = PurePosixPath(file)
+    if path.parts[0] == "packs" and path.name.endswith(".more.toml"):
+        return "pack-more"
     return path.stem if len(path.parts) == 1 else _BY_FOLDER[path.parts[0]]
 
 
