@@ -326,7 +326,8 @@ def test_an_answer_against_one_s_own_interest_decides(order: Order) -> None:
     answered = order.complain(200, as_of=205)
     assert answered.outcome is Outcome.ASSIGNED
     assert answered.causes[0].department == "warehouse"
-    assert Finding.ANSWERED in findings(answered)
+    assert {Finding.ANSWERED, Finding.BACKDATED} <= set(findings(answered))
+    assert Finding.SELF_SERVING not in findings(answered)
 
 
 def test_a_question_is_not_waited_for_for_ever(order: Order) -> None:
