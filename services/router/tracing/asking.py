@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import CauseKind, Transition
+from schemas.vocabulary import Transition
 from services.router.tracing.choice import asking, sending, triaging
 from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay, allowance_of, later
+from services.router.tracing.members import COMPLETE, START, UNKNOWN
 from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Question
 from services.router.tracing.reasoning import Look, look
 
@@ -94,7 +95,7 @@ def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
     costs = _follows(silent, rules)
     times = _times(open_, key, now, rules)
     if times:
-        done = ProcessEvent(f"?{key}", key, Transition.COMPLETE, times[0], times[0], source=source)
+        done = ProcessEvent(f"?{key}", key, COMPLETE, times[0], times[0], source=source)
         told = replace(
             case,
             events=(*case.events, done),
@@ -120,7 +121,7 @@ def _follows(then: Look, rules: Rules) -> float:
 
 def sendable(now: Look, rules: Rules) -> float | None:
     """Return the expected cost of naming what a look found; None where it may not be named."""
-    if now.causes[0].kind is CauseKind.UNKNOWN or now.named < rules.policy.assign_parts:
+    if now.causes[0].kind is UNKNOWN or now.named < rules.policy.assign_parts:
         return None
     return sending(now.confidence, rules.policy.costs)
 
@@ -152,14 +153,14 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
         if event.at <= as_of and "answered_by" in event.attributes
     }
     for claim in now.claims:
-        if claim.event.transition is not Transition.COMPLETE:
+        if claim.event.transition is not COMPLETE:
             continue
         department = _asked(claim.blamed, rules)
         activity = claim.event.activity
         if department is None or (activity, department) in answered or department == claim.sender:
             continue
         question = Question(activity, department, "confirm", claim.event.at)
-        yes = _answer(activity, Transition.COMPLETE, claim.event.at, as_of, department)
+        yes = _answer(activity, COMPLETE, claim.event.at, as_of, department)
         yield Fact(question, (yes, None))
     lateness = now.lateness
     if lateness is None or (lateness.late or 0) <= 0:
@@ -179,12 +180,12 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
             if not times:
                 continue
             answers: list[ProcessEvent | None] = [
-                _answer(key, Transition.COMPLETE, at, as_of, department) for at in times
+                _answer(key, COMPLETE, at, as_of, department) for at in times
             ]
             weights: tuple[float, ...] = ()
             if open_:
                 weights = (_done(stretch), 1 - _done(stretch))
-                answers = [answers[0], _answer(key, Transition.START, as_of, as_of, department)]
+                answers = [answers[0], _answer(key, START, as_of, as_of, department)]
             yield Fact(Question(key, department, "finished"), tuple(answers), weights)
 
 

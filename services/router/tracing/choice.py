@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from schemas.vocabulary import CauseKind, Finding
+from schemas.vocabulary import Finding
 from services.router.tracing.company import Costs, Rules
+from services.router.tracing.members import UNKNOWN
 from services.router.tracing.model import HOUR, PARTS, Cause, Evidence, Missing, SymptomScore
 
 DOUBTFUL: Final = frozenset(
@@ -52,14 +53,14 @@ def raw_confidence(
     0.6 where somebody tells it differently (``claims``) and nobody else has confirmed either.
     """
     first = causes[0]
-    unknown = sum(cause.parts for cause in causes if cause.kind is CauseKind.UNKNOWN)
-    if first.kind is CauseKind.UNKNOWN:
+    unknown = sum([cause.parts for cause in causes if cause.kind is UNKNOWN])
+    if first.kind is UNKNOWN:
         return PARTS - unknown
     score = 1 - unknown / (2 * PARTS)
     others = [
         cause
         for cause in causes[1:]
-        if cause.kind is not CauseKind.UNKNOWN and cause.department != first.department
+        if cause.kind is not UNKNOWN and cause.department != first.department
     ]
     if others and not (first.hours > 0 and others[0].hours > 0):
         score *= 1 - 0.2 * others[0].parts / first.parts
@@ -69,7 +70,7 @@ def raw_confidence(
     score *= 1 - doubt / 2
     if claims:
         score *= _CLAIMED
-    clear = max((each.probability for each in scores), default=0.0)
+    clear = max([each.probability for each in scores], default=0.0)
     return round(PARTS * score * (0.9 + 0.1 * min(1.0, clear)))
 
 

@@ -91,43 +91,34 @@ class Clock:
         running, anchored = 0, False
         before: Step | None = None if not groups else self.timeline.steps.get(groups[0][-1])
         for draft, planned in zip(drafts, owns, strict=True):
+            members, begin, end, due, granted, step, unfinished = draft
             own: int | None
             until: int | None
-            if draft.due is not None:
-                own, until, anchored = draft.end - draft.due - running, draft.due, True
+            if due is not None:
+                own, until, anchored = end - due - running, due, True
             else:
-                own, until = planned, draft.granted
+                own, until = planned, granted
             # What lies beyond the last word of the source, and beyond what was allowed, is open.
-            unknown = (
-                max(0, self.as_of - max(draft.end, until or draft.end)) if draft.unfinished else 0
-            )
+            unknown = max(0, self.as_of - max(end, until or end)) if unfinished else 0
             charged = 0
             if own is None:
-                unknown += max(0, draft.end - draft.begin)
+                unknown += max(0, end - begin)
             else:
-                after = running + own
-                charged = max(0, after - max(0, running)) if anchored else max(0, own)
-                running = after
-            if charged > 0:
-                blur = _blur(before, draft.step)
-                if blur > 0:
-                    unsure = min(charged, blur)
-                    charged, unknown = charged - unsure, unknown + unsure
+                if own > 0:
+                    # With a due date before it, only what is beyond the slack that was handed on.
+                    charged = max(0, own + min(0, running)) if anchored else own
+                running += own
+            if charged > 0 and (blur := _blur(before, step)) > 0:
+                unsure = min(charged, blur)
+                charged, unknown = charged - unsure, unknown + unsure
+            owner = _owner(self.rules, members)
+            event = step.finish_event if step is not None else None
             found.append(
                 OwnDelay(
-                    members=draft.members,
-                    owner=_owner(self.rules, draft.members),
-                    begin=draft.begin,
-                    end=draft.end,
-                    own=own,
-                    charged=charged,
-                    unknown=unknown,
-                    allowed_until=until,
-                    event=draft.step.finish_event if draft.step is not None else None,
-                    unfinished=draft.unfinished,
+                    members, owner, begin, end, own, charged, unknown, until, event, unfinished
                 )
             )
-            before = draft.step
+            before = step
         return tuple(found)
 
     def _drafts(self, groups: list[list[str]]) -> list[_Stretch]:
@@ -151,14 +142,16 @@ class Clock:
                     return []
                 else:
                     begin = self.timeline.first.at
-            unfinished = step is None or step.finish is None
-            end = self._end(group[-1], step, begin)
-            due, granted = step.due if step is not None else None, self._granted(members, begin)
+            finish, due = (None, None) if step is None else (step.finish, step.due)
+            unfinished = finish is None
+            end = self._reached(group[-1], begin) if finish is None else finish
+            granted = self._granted(members, begin)
             if granted is not None and group[-1] == self.way.promise.activity:
                 due = None  # what the customer was told is not what its owner was allowed
-            unmeasured = due is None and granted is None and not unfinished
             if (
-                unmeasured
+                due is None
+                and granted is None
+                and not unfinished
                 and position < len(groups) - 1
                 and not self._measures(groups[position + 1], end)
             ):
@@ -188,7 +181,7 @@ class Clock:
             None if draft.granted is None else draft.end - draft.granted for draft in drafts
         ]
         activities = self.rules.activities
-        if not any(activities[key].calendar for draft in drafts for key in draft.members):
+        if not [1 for draft in drafts for key in draft.members if activities[key].calendar]:
             return owns
         last = len(drafts) - 1
         for position, draft in enumerate(drafts):
@@ -210,10 +203,8 @@ class Clock:
         granted = self._granted(members, at)
         return at if granted is None else granted
 
-    def _end(self, activity: str, step: Step | None, begin: int) -> int:
-        """Return up to when an activity is measured."""
-        if step is not None and step.finish is not None:
-            return step.finish
+    def _reached(self, activity: str, begin: int) -> int:
+        """Return up to when an open activity is measured."""
         horizon = self.horizon(self.rules.activities[activity].source)
         return max(min(self.as_of, horizon), min(begin, self.as_of))
 
@@ -224,17 +215,15 @@ class Clock:
     def _granted(self, members: tuple[str, ...], begin: int) -> int | None:
         """Return until when a group has time from ``begin`` on, None if an allowance is not known."""
         at = begin
-        if len(members) == 1:
-            rule = self.rules.activities[members[0]]
-            allowance = rule.allowance if not rule.allowances else allowance_of(rule, self.timeline)
-            if allowance is None or rule.calendar is None:
-                return None if allowance is None else at + allowance
         for key in members:
             rule = self.rules.activities[key]
-            allowance = allowance_of(rule, self.timeline)
+            allowance = allowance_of(rule, self.timeline) if rule.allowances else rule.allowance
             if allowance is None:
                 return None
-            at = later(self.rules, rule.calendar, at, allowance)
+            if rule.calendar is None:
+                at += allowance
+            else:
+                at = later(self.rules, rule.calendar, at, allowance)
         return at
 
 

@@ -18,10 +18,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import CauseKind, Finding, Transition
+from schemas.vocabulary import CauseKind, Finding
 from services.router.tracing.company import Rules, SymptomRule
 from services.router.tracing.contradictions import Contradiction
 from services.router.tracing.lateness import Lateness, doubted, hours
+from services.router.tracing.members import DELAY, PROMISE, SKIP, UNKNOWN
 from services.router.tracing.model import PARTS, Cause, Evidence, SymptomScore
 from services.router.tracing.timeline import Timeline
 
@@ -96,9 +97,11 @@ def supports(
     known = _Known(timeline, rules, occurred_at, measure, broken)
     ranked = sorted(scores, key=lambda score: (-score.probability, score.symptom))
     return tuple(
-        _support(score, rule, known)
-        for score in ranked
-        if (rule := rules.symptoms.get(score.symptom)) is not None
+        [
+            _support(score, rule, known)
+            for score in ranked
+            if (rule := rules.symptoms.get(score.symptom)) is not None
+        ]
     )
 
 
@@ -135,19 +138,21 @@ def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
     # A weak denial is worth telling, and too little to name anybody. What else explains the
     # customer's word takes from it: a swapped label is why the parcel is not here.
     explained = math.prod(1 - w.weight for w in faults) if faults else 1.0
-    weights = [w._replace(weight=TIME_ODDS * w.weight) for w in timed]
-    weights += [w._replace(weight=_odds(w, rule, RECORDED_TILT)) for w in faults]
+    pieces = timed + faults
+    odds = [TIME_ODDS * w.weight for w in timed]
+    odds += [_odds(w, rule, RECORDED_TILT) for w in faults]
     if denial_first and not timed:
-        weights += [w._replace(weight=explained * _odds(w, rule, TILT)) for w in denied]
-    if not weights and not unknown:
+        pieces += denied
+        odds += [explained * _odds(w, rule, TILT) for w in denied]
+    if not pieces and not unknown:
         return Support(score, rule, (), 0.0, lateness, tuple(evidence))
     # Beside measured time only what is unmeasured is open; beside likelihoods, that none of it is.
     unknown = TIME_ODDS * unknown if timed or unknown else 1.0
-    total = math.fsum([*(w.weight for w in weights), unknown])
+    total = math.fsum([*odds, unknown])
     return Support(
         score,
         rule,
-        tuple(w._replace(weight=w.weight / total) for w in weights),
+        tuple([w._replace(weight=o / total) for w, o in zip(pieces, odds, strict=True)]),
         unknown / total,
         lateness,
         tuple(evidence),
@@ -183,7 +188,7 @@ def _faults(
         likelihood = _likelihood(rule, fault.explains)
         if likelihood is None:
             continue
-        skipped = fault.transition is Transition.SKIP
+        skipped = fault.transition is SKIP
         kind = kind_of(rules, fault.department, CauseKind.SKIPPED if skipped else CauseKind.FAULT)
         weights.append(
             Weight(
@@ -269,29 +274,24 @@ def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
     total = charged + unknown + promised
     weights: list[Weight] = []
     for stretch in lateness.path:
-        if stretch.owner is None or stretch.charged <= 0:
+        owner, spent = stretch.owner, stretch.charged
+        if spent <= 0 or owner is None:
             continue
-        activity = stretch.members[-1]
+        kind = kind_of(rules, owner, DELAY)
+        events = (stretch.event,) if stretch.event else ()
         weights.append(
-            Weight(
-                stretch.owner,
-                kind_of(rules, stretch.owner, CauseKind.DELAY),
-                activity,
-                stretch.charged / total,
-                hours(stretch.charged),
-                (stretch.event,) if stretch.event else (),
-            )
+            Weight(owner, kind, stretch.members[-1], spent / total, hours(spent), events)
         )
     if promised:
-        events = (lateness.due_event,) if lateness.due_event else ()
+        told = (lateness.due_event,) if lateness.due_event else ()
         weights.append(
             Weight(
                 None,  # no department's doing; who publishes it can prevent the next
-                CauseKind.PROMISE,
+                PROMISE,
                 lateness.promise.activity,
                 promised / total,
                 hours(promised),
-                events,
+                told,
                 lateness.promise.publisher,
             )
         )
@@ -318,7 +318,7 @@ def _explained(
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
         why = why or _delaying(delay.activity, lateness, timeline, rules)
-        if not why or delay.kind is CauseKind.PROMISE or delay.activity is None:
+        if not why or delay.kind is PROMISE or delay.activity is None:
             left.append(delay)
             continue
         own = 0.0
@@ -342,7 +342,7 @@ def _explained(
         left.append(fault._replace(weight=moved))
         if own > 0:
             left.append(delay._replace(weight=delay.weight - rest))
-    late = {delay.activity for delay in timed if delay.kind is not CauseKind.PROMISE}
+    late = {delay.activity for delay in timed if delay.kind is not PROMISE}
     return left, [fault for fault in faults if fault.activity not in late], math.fsum(either)
 
 
@@ -407,43 +407,51 @@ def kind_of(rules: Rules, department: str, otherwise: CauseKind) -> CauseKind:
 
 def mix(found: tuple[Support, ...]) -> tuple[Cause, ...]:
     """Mix the symptoms' weights into causes whose parts add up to `PARTS`, largest first."""
-    total: dict[tuple[str, str, str], list[tuple[float, Weight]]] = {}
-    supported = math.fsum(s.score.probability for s in found if s.weights or s.unknown)
-    without = math.fsum(s.score.probability for s in found if not (s.weights or s.unknown))
-    unknown = [s.score.probability * s.unknown for s in found if s.weights or s.unknown]
-    unknown.append(max(0.0, BY_CHANCE * without - supported) if supported else 1.0)
+    shares: dict[tuple[str, str, str], list[float]] = {}
+    pieces: dict[tuple[str, str, str], list[Weight]] = {}
+    supported: list[float] = []
+    without: list[float] = []
+    unknown: list[float] = []
     for support in found:
+        probability = support.score.probability
+        if not (support.weights or support.unknown):
+            without.append(probability)
+            continue
+        supported.append(probability)
+        unknown.append(probability * support.unknown)
         for weight in support.weights:
-            key = (weight.department or "", weight.kind.value, weight.activity or "")
-            share = support.score.probability * weight.weight
-            total.setdefault(key, []).append((share, weight))
-    keys = sorted(total)
-    amounts = [math.fsum(sorted([share for share, _ in total[key]])) for key in keys]
-    amounts.append(math.fsum(sorted(unknown)))
-    parts = largest_remainder(amounts)
-    causes = [
-        Cause(
-            department=total[key][0][1].department,
-            kind=total[key][0][1].kind,
-            activity=total[key][0][1].activity,
-            parts=part,
-            hours=max([w.hours for _, w in total[key]]),
-            events=tuple(sorted({event for _, w in total[key] for event in w.events})),
-            publisher=total[key][0][1].publisher,
-        )
-        for key, part in zip(keys, parts, strict=False)
-        if part > 0
-    ]
+            key = (weight.department or "", weight.kind, weight.activity or "")
+            shares.setdefault(key, []).append(probability * weight.weight)
+            pieces.setdefault(key, []).append(weight)
+    known = math.fsum(supported)
+    unknown.append(max(0.0, BY_CHANCE * math.fsum(without) - known) if known else 1.0)
+    keys = sorted(shares)
+    parts = largest_remainder([*[math.fsum(shares[key]) for key in keys], math.fsum(unknown)])
+    causes = [_cause(pieces[key], part) for key, part in zip(keys, parts, strict=False) if part > 0]
     if parts[-1] > 0:
-        causes.append(Cause(None, CauseKind.UNKNOWN, None, parts[-1]))
-    causes.sort(key=_rank)
+        causes.append(Cause(None, UNKNOWN, None, parts[-1]))
+    if len(causes) > 1:
+        causes.sort(key=_rank)
     return tuple(causes)
+
+
+def _cause(pieces: list[Weight], parts: int) -> Cause:
+    """Return what several symptoms' pieces about one department, kind and activity come to."""
+    first, hours, events = pieces[0], pieces[0].hours, pieces[0].events
+    if len(pieces) > 1:
+        hours = max([piece.hours for piece in pieces])
+        events = tuple([event for piece in pieces for event in piece.events])
+    if len(events) > 1:
+        events = tuple(sorted(set(events)))
+    return Cause(
+        first.department, first.kind, first.activity, parts, hours, events, first.publisher
+    )
 
 
 def _rank(cause: Cause) -> tuple[int, bool, str, str, str]:
     """Largest first; of equals, not knowing goes before naming anybody."""
-    named = cause.kind is not CauseKind.UNKNOWN
-    return (-cause.parts, named, cause.department or "", cause.kind.value, cause.activity or "")
+    named = cause.kind is not UNKNOWN
+    return (-cause.parts, named, cause.department or "", cause.kind, cause.activity or "")
 
 
 def largest_remainder(amounts: list[float]) -> list[int]:

@@ -12,12 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from schemas.vocabulary import Finding, Transition
+from schemas.vocabulary import Finding
 from services.router.tracing import losses
 from services.router.tracing.company import PromiseRule, Rules, chosen
 from services.router.tracing.delays import Clock, OwnDelay, allowance_of, later
+from services.router.tracing.members import (
+    COMPLETE,
+    LATE,
+    MISSING,
+    ON_TIME,
+    OVERDUE,
+    PENDING,
+    PROMISE_MISSED,
+    PROMISE_PENDING,
+    SILENT,
+)
 from services.router.tracing.model import HOUR, PARTS, Case, Evidence, Missing
 from services.router.tracing.path import Way
+from services.router.tracing.step import Step
 from services.router.tracing.timeline import Timeline
 
 
@@ -52,7 +64,7 @@ class Lateness(NamedTuple):
     @property
     def charged(self) -> int:
         """Sum of what is charged to departments."""
-        return sum(stretch.charged for stretch in self.path if stretch.owner is not None)
+        return sum([stretch.charged for stretch in self.path if stretch.owner is not None])
 
     @property
     def unknown(self) -> int:
@@ -62,12 +74,12 @@ class Lateness(NamedTuple):
         charge does: capped, silence would add to the shares of all others. What nothing measures counts up
         to the lateness itself.
         """
-        known = sum(
-            s.unknown + (s.charged if s.owner is None else 0)
-            for s in self.path
-            if s.own is not None
-        )
-        unmeasured = sum(s.unknown for s in self.path if s.own is None)
+        known = unmeasured = 0
+        for s in self.path:
+            if s.own is None:
+                unmeasured += s.unknown
+            else:
+                known += s.unknown + (s.charged if s.owner is None else 0)
         return known + min(unmeasured, max(0, (self.late or 0) - known))
 
 
@@ -112,11 +124,13 @@ def measure(
         expected = _expected(way, path[-1])
         if expected is not None and expected > due:
             foreseen, late = True, expected - due
-    silent = {
-        rules.activities[stretch.members[-1]].source
-        for stretch in path
-        if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
-    }
+    silent: set[str] = set()
+    if path and finished_at is None:
+        silent = {
+            rules.activities[stretch.members[-1]].source
+            for stretch in path
+            if stretch.unfinished and stretch.end < as_of and stretch.unknown > 0
+        }
     # Nothing could be measured, or the beginning is not recorded: what was lost before the first event cannot
     # be told from a short promise.
     unheard = (
@@ -128,7 +142,7 @@ def measure(
                 due_event is not None
                 and way.finish(promise.chain[0]) is None
                 and (first := way.first()) is not None
-                and first.transition is Transition.COMPLETE
+                and first.transition is COMPLETE
             )
         )
     )
@@ -146,9 +160,9 @@ def measure(
         path=path,
         open=open_activity,
         finished_at=finished_at,
-        speaks_at=_speaks_at(silent, clock),
+        speaks_at=_speaks_at(silent, clock) if silent else None,
         missing=_missing(way, path, due) if not cancelled else (),
-        evidence=(*(_finding(stretch) for stretch in path), *_kept(way, late, due_event, foreseen)),
+        evidence=(*[_finding(stretch) for stretch in path], *_kept(way, late, due_event, foreseen)),
         cancelled=cancelled,
         foreseen=foreseen,
         unheard=unheard,
@@ -177,7 +191,7 @@ def _unheard_of(promise: PromiseRule, rules: Rules) -> Lateness:
 def _undated(promise: PromiseRule, rules: Rules) -> Missing:
     """Name the fact that would tell when a promise runs out."""
     rule = rules.activities[promise.start or promise.activity]
-    return Missing(rule.id, promise.publisher or rule.owner, rule.source, Finding.MISSING)
+    return Missing(rule.id, promise.publisher or rule.owner, rule.source, MISSING)
 
 
 def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]:
@@ -234,7 +248,7 @@ def doubted(lateness: Lateness, rules: Rules, weigh: Callable[[str], float]) -> 
     missing = lateness.missing
     if last.unknown == 0 and last.own is not None and last.owner is not None:
         rule = rules.activities[last.members[-1]]
-        missing = (*missing, Missing(rule.id, rule.owner, rule.source, Finding.MISSING))
+        missing = (*missing, Missing(rule.id, rule.owner, rule.source, MISSING))
     return lateness._replace(path=(*lateness.path[:-1], open_), missing=missing)
 
 
@@ -288,28 +302,28 @@ def _speaks_at(silent: set[str], clock: Clock) -> int | None:
 def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Missing, ...]:
     """Return the facts that would have told more, each with who owes it."""
     found: list[Missing] = []
+    steps = way.timeline.steps
     for stretch in path:
-        plain = len(stretch.members) == 1 and stretch.own is not None and not stretch.unfinished
-        if plain and not _disputed(way, stretch):
+        if _undoubted(stretch, steps.get(stretch.members[-1])):
             continue
         for key in stretch.members:
             rule = way.rules.activities[key]
-            step = way.timeline.steps.get(key)
+            step = steps.get(key)
             doubted = step is not None and step.doubt is not None
             if step is not None and step.gap > 0:
                 found.append(Missing(key, rule.owner, rule.source, Finding.DISPUTED))
             if key != stretch.members[-1] and way.finish(key) is None:
-                finding = Finding.DISORDERED if doubted else Finding.MISSING
+                finding = Finding.DISORDERED if doubted else MISSING
                 found.append(Missing(key, rule.owner, rule.source, finding))
             elif stretch.own is None or (stretch.owner is None and stretch.charged > 0):
                 if allowance_of(rule, way.timeline) is None:
-                    found.append(Missing(key, rule.owner, rule.source, Finding.MISSING))
+                    found.append(Missing(key, rule.owner, rule.source, MISSING))
             elif key == stretch.members[-1] and stretch.unfinished and stretch.unknown > 0:
-                found.append(Missing(key, rule.owner, rule.source, Finding.SILENT))
+                found.append(Missing(key, rule.owner, rule.source, SILENT))
     origin = way.promise.chain[0]
     if path and way.finish(origin) is None and path[0].members[0] != origin:
         rule = way.rules.activities[origin]
-        found.insert(0, Missing(origin, rule.owner, rule.source, Finding.MISSING))
+        found.insert(0, Missing(origin, rule.owner, rule.source, MISSING))
     if due is None:
         fact = _undated(way.promise, way.rules)
         if fact not in found:
@@ -317,9 +331,11 @@ def _missing(way: Way, path: tuple[OwnDelay, ...], due: int | None) -> tuple[Mis
     return tuple(found)
 
 
-def _disputed(way: Way, stretch: OwnDelay) -> bool:
-    step = way.timeline.steps.get(stretch.members[-1])
-    return step is not None and step.gap > 0
+def _undoubted(stretch: OwnDelay, last: Step | None) -> bool:
+    """Say whether a stretch is one activity's, on record, measured and undisputed."""
+    if len(stretch.members) > 1 or stretch.own is None or stretch.unfinished:
+        return False
+    return last is None or last.gap <= 0
 
 
 def _kept(
@@ -333,11 +349,11 @@ def _kept(
         return ()
     promise = way.promise
     if late > 0 and not foreseen:
-        finding = Finding.PROMISE_MISSED
+        finding = PROMISE_MISSED
     elif way.finish(promise.activity) is not None:
-        finding = Finding.ON_TIME
+        finding = ON_TIME
     else:
-        finding = Finding.PROMISE_PENDING
+        finding = PROMISE_PENDING
     return (Evidence(due_event, promise.activity, finding, promise.publisher, hours(late)),)
 
 
@@ -346,11 +362,11 @@ def _finding(stretch: OwnDelay) -> Evidence:
     activity, own = stretch.members[-1], stretch.own
     if own is None:
         # Nothing says what was allowed: neither late nor in time.
-        return Evidence(stretch.event, activity, Finding.MISSING, stretch.owner, None)
+        return Evidence(stretch.event, activity, MISSING, stretch.owner, None)
     if not stretch.unfinished:
-        finding = Finding.LATE if stretch.charged > 0 else Finding.ON_TIME
+        finding = LATE if stretch.charged > 0 else ON_TIME
     elif stretch.unknown > 0:
-        finding = Finding.SILENT
+        finding = SILENT
     else:
-        finding = Finding.OVERDUE if stretch.charged > 0 else Finding.PENDING
+        finding = OVERDUE if stretch.charged > 0 else PENDING
     return Evidence(stretch.event, activity, finding, stretch.owner, hours(own))

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from schemas.vocabulary import Transition
 from services.router.tracing.company import Rules
+from services.router.tracing.members import CANCEL, COMPLETE, SKIP
 from services.router.tracing.model import PARTS, ProcessEvent
 
 Losses = Mapping[str, tuple[int, int]]
@@ -40,9 +40,9 @@ def counted(events: Iterable[ProcessEvent], rules: Rules, as_of: int) -> dict[st
     for event in events:
         if event.at > as_of or event.activity not in rules.activities:
             continue
-        if event.transition is Transition.COMPLETE:
+        if event.transition is COMPLETE:
             done.add(event.activity)
-        elif event.transition in {Transition.SKIP, Transition.CANCEL}:
+        elif event.transition in {SKIP, CANCEL}:
             passed.add(event.activity)
     found: dict[str, tuple[int, int]] = {}
     seen: set[str] = set()

@@ -234,11 +234,11 @@ class Decision:
         out for the same reason.
         """
         causes = [
-            [cause.department or "", cause.kind.value, round(cause.parts * 10 / PARTS)]
-            for cause in sorted(self.causes, key=lambda c: (c.department or "", c.kind.value))
+            [cause.department or "", cause.kind, round(cause.parts * 10 / PARTS)]
+            for cause in sorted(self.causes, key=lambda c: (c.department or "", c.kind))
         ]
         return {
-            "outcome": self.outcome.value,
+            "outcome": self.outcome,
             "causes": [cause for cause in causes if cause[2] != 0],
             "recovery": self.recovery and [self.recovery.department, self.recovery.action],
             "waiting_until": self.waiting_until,

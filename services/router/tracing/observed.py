@@ -16,8 +16,9 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import Finding, Transition
+from schemas.vocabulary import Finding
 from services.router.tracing.company import Offsets, Rules, SourceRule
+from services.router.tracing.members import COMPLETE
 from services.router.tracing.model import HOUR, Case, Evidence, ProcessEvent
 
 _AHEAD: Final = HOUR // 12
@@ -50,7 +51,7 @@ def observe(case: Case, rules: Rules, as_of: int) -> Observed:
                 unique[event.event_id] = event
     events = sorted(unique.values(), key=_order)
     flags: list[Evidence] = []
-    if len({(event.activity, event.at, event.transition) for event in events}) < len(events):
+    if len({event.at for event in events}) < len(events) and _repeated(events):
         events, flags = _once(events, rules)
     lags = [event.recorded_at - event.at for event in events]
     lagging = bool(lags) and (max(lags) > _LAG[0] or min(lags) < -_AHEAD)
@@ -66,6 +67,11 @@ def observe(case: Case, rules: Rules, as_of: int) -> Observed:
         late = {event.event_id for event in unique.values() if event.at > as_of}
         flags = [f for f in flags if f.event_id not in late]
     return Observed(tuple(events), tuple(flags), blurs)
+
+
+def _repeated(events: list[ProcessEvent]) -> bool:
+    """Say whether anything may have been sent again under another id."""
+    return len({(event.activity, event.at, event.transition) for event in events}) < len(events)
 
 
 def _once(events: list[ProcessEvent], rules: Rules) -> tuple[list[ProcessEvent], list[Evidence]]:
@@ -100,7 +106,7 @@ def _crossed(events: Iterable[ProcessEvent], rules: Rules) -> bool:
     """Say whether anything was finished before what must precede it, by two sources' clocks."""
     finished: dict[str, ProcessEvent] = {}
     for event in events:
-        if event.transition is Transition.COMPLETE and event.activity in rules.activities:
+        if event.transition is COMPLETE and event.activity in rules.activities:
             # In order of time: what is finished later than its follower comes after it here.
             finished[event.activity] = event
     for key, event in finished.items():
@@ -210,7 +216,7 @@ def _crossings(
     ids = {event.event_id for event in group}
     finished: dict[str, tuple[int, bool]] = {}
     for event in events:
-        if event.transition is Transition.COMPLETE and event.activity in rules.activities:
+        if event.transition is COMPLETE and event.activity in rules.activities:
             ours = event.event_id in ids
             at = event.at + (shift if ours else 0)
             known = finished.get(event.activity)

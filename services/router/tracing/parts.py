@@ -8,8 +8,8 @@ Hazard: an event without the object's id belongs to every part.
 
 from __future__ import annotations
 
-from schemas.vocabulary import Transition
 from services.router.tracing.company import Rules
+from services.router.tracing.members import CANCEL
 from services.router.tracing.observed import Observed
 
 
@@ -17,7 +17,7 @@ def parts_of(observed: Observed, rules: Rules) -> tuple[tuple[str, str], ...]:
     """Return the objects (type, id) that the case was split into; empty when it was not."""
     found: set[tuple[str, str]] = set()
     for event in observed.events:
-        if not event.objects or event.transition is Transition.CANCEL:
+        if not event.objects or event.transition is CANCEL:
             continue
         rule = rules.activities.get(event.activity)
         if rule is not None and rule.splits_by is not None and rule.splits_by in event.objects:

@@ -64,7 +64,9 @@ class Way:
         steps, activities = self.timeline.steps, self.rules.activities
         for key in activities[activity].after:
             step = steps.get(key)
-            if step.passed if step is not None else activities[key].optional:
+            if step is not None and step.finish is not None:
+                found.append(key)
+            elif activities[key].optional if step is None else step.passed:
                 found.extend(self.before(key))
             else:
                 found.append(key)
@@ -100,11 +102,12 @@ class Way:
 
     def cancelled(self) -> bool:
         """Say whether something on the way was called off, so that nothing is to be expected."""
-        steps = self.timeline.steps
-        return any(
-            (step := steps.get(key)) is not None and step.finish is None and step.cancelled
-            for key in self.promise.chain
-        )
+        called_off = [
+            key
+            for key, step in self.timeline.steps.items()
+            if step.cancelled is not None and step.finish is None
+        ]
+        return bool(called_off) and not set(self.promise.chain).isdisjoint(called_off)
 
     def open(self) -> list[str]:
         """Return the activities that hold the case: not finished, and all before them reached."""
@@ -117,7 +120,7 @@ class Way:
                 continue
             visited.add(key)
             before = self.before(key)
-            if not all(other in reached for other in before):
+            if not reached.issuperset(before):
                 needed.extend(before)
             elif before or key in self.timeline.steps:
                 found.append(key)
@@ -129,7 +132,8 @@ class Way:
         for key, step in self.timeline.steps.items():
             if step.finish is not None:
                 reached.add(key)
-            if step.finish is not None or step.start is not None or step.attempts or step.doubt:
+                reached.update(self.before(key))
+            elif step.start is not None or step.attempts or step.doubt:
                 reached.update(self.before(key))
         for key in reversed(self.promise.chain):
             if key in reached:

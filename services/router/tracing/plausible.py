@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.vocabulary import CauseKind
 from services.router.tracing.company import Rules
+from services.router.tracing.members import UNKNOWN
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint
 from services.router.tracing.reasoning import look
 
@@ -37,7 +37,7 @@ def plausibility(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> 
     now = look(complaint, case, rules, as_of)
     if now.timeline.first is None:
         return 0
-    support = sum(c.parts for c in now.causes if c.kind is not CauseKind.UNKNOWN)
+    support = sum(c.parts for c in now.causes if c.kind is not UNKNOWN)
     lateness = now.lateness
     if lateness is not None and (lateness.late or 0) > 0:
         support = PARTS  # the promise is missed, whoever's doing that was

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, TypedDict
 
-from schemas.vocabulary import CauseKind
 from services.router.tracing import trust
 from services.router.tracing.choice import calibrated, raw_confidence
 from services.router.tracing.company import Rules
@@ -19,6 +18,7 @@ from services.router.tracing.contradictions import Contradiction, contradiction
 from services.router.tracing.delays import horizon
 from services.router.tracing.fusion import Support, mix, supports
 from services.router.tracing.lateness import Lateness, measure
+from services.router.tracing.members import UNKNOWN
 from services.router.tracing.model import (
     HOUR,
     Case,
@@ -70,9 +70,9 @@ def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:
         # The case began after the complaint: it is another one.
         return _see(complaint, case, Observed((), (), {}), rules, as_of)
     heard_at = complaint.heard_at
-    if all(event.recorded_at <= heard_at for event in observed.events):
+    if not [1 for event in observed.events if event.recorded_at > heard_at]:
         return _see(complaint, case, observed, rules, as_of)
-    unsworn = trust.unsworn(observed.events, complaint.occurred_at, complaint.heard_at, rules)
+    unsworn = trust.unsworn(observed.events, complaint.occurred_at, heard_at, rules)
     if not unsworn:
         return _see(complaint, case, observed, rules, as_of)
     return _weighed(complaint, case, observed, rules, as_of, unsworn)
@@ -153,10 +153,12 @@ def _see(
     asked = {score.symptom for score in scores}
     vague = rules.vague in asked
     broken = tuple(
-        shown
-        for rule in rules.contradictions
-        if (vague or not asked.isdisjoint(rule.explains))
-        and (shown := contradiction(rule, timeline, rules, heard)) is not None
+        [
+            shown
+            for rule in rules.contradictions
+            if (vague or not asked.isdisjoint(rule.explains))
+            and (shown := contradiction(rule, timeline, rules, heard)) is not None
+        ]
     )
     found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
     causes = mix(found)
@@ -167,7 +169,7 @@ def _see(
         timeline=timeline,
         found=found,
         causes=causes,
-        named=sum(cause.parts for cause in causes if cause.kind is not CauseKind.UNKNOWN),
+        named=sum([cause.parts for cause in causes if cause.kind is not UNKNOWN]),
         flags=flags,
         missing=missing,
         broken=broken,

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas.vocabulary import CauseKind, Finding
+from schemas.vocabulary import Finding
 from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay
 from services.router.tracing.lateness import Lateness
+from services.router.tracing.members import PROMISE, SILENT, UNKNOWN
 from services.router.tracing.model import (
     HOUR,
     Candidate,
@@ -158,9 +159,9 @@ class Teller:
 
     def _cause(self, told: list[Said], cause: Cause) -> None:
         activity = cause.activity
-        if cause.kind is CauseKind.UNKNOWN or activity is None:
+        if cause.kind is UNKNOWN or activity is None:
             return
-        if cause.kind is CauseKind.PROMISE:
+        if cause.kind is PROMISE:
             facts: dict[str, Any] = {"late": _span(round(cause.hours * HOUR))}
             told.append(Said("promise", facts, cause.events))
             return
@@ -238,7 +239,7 @@ def _missing(told: list[Said], missing: tuple[Missing, ...], lateness: Lateness 
     """Tell what is not known, and whether it would tell the steps apart."""
     unknown: str | None = None
     for fact in missing:
-        silent = fact.finding is Finding.SILENT
+        silent = fact.finding is SILENT
         if not silent and unknown is None:
             unknown = fact.activity
         facts = {"activity": fact.activity, "owner": fact.department}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from schemas.vocabulary import Finding, Transition
 from services.router.tracing.company import ActivityRule, FaultRule, Rules
+from services.router.tracing.members import CANCEL, COMPLETE, SCHEDULE, SKIP, START
 from services.router.tracing.model import Attribute, Case, Evidence, ProcessEvent
 from services.router.tracing.observed import Observed, observe
 from services.router.tracing.order import settle
@@ -87,12 +88,16 @@ def lay_out(
         kind, own = part
         events = tuple(event for event in events if event.objects.get(kind, own) == own)
     draft = _Draft()
+    activities = rules.activities
     for event in events:
-        _take(draft, event, rules, occurred_at)
+        rule = activities.get(event.activity)
+        if rule is not None:
+            _take(draft, event, rule, rules, occurred_at)
     steps = draft.steps
-    for step in steps.values():
-        if observed.blurs and step.finish_event is not None:
-            step.blur = observed.blurs.get(step.finish_event, 0)
+    if observed.blurs:
+        for step in steps.values():
+            if step.finish_event is not None:
+                step.blur = observed.blurs.get(step.finish_event, 0)
     flags = (*observed.flags, *draft.answers, *settle(steps, rules))
     return Timeline(
         steps=steps,
@@ -105,31 +110,31 @@ def lay_out(
     )
 
 
-def _take(draft: _Draft, event: ProcessEvent, rules: Rules, occurred_at: int) -> None:
-    rule = rules.activities.get(event.activity)
-    if rule is None:
-        return
+def _take(
+    draft: _Draft, event: ProcessEvent, rule: ActivityRule, rules: Rules, occurred_at: int
+) -> None:
+    activity = event.activity
     draft.spoken[event.source or rule.source] = event.at
-    step = draft.steps.get(event.activity)
+    step = draft.steps.get(activity)
     if step is None:
-        step = draft.steps[event.activity] = Step(event.activity)
+        step = draft.steps[activity] = Step(activity)
     transition, attributes = event.transition, event.attributes
     if attributes:
         draft.attributes.update(attributes)
         if (by := attributes.get("answered_by")) is not None:
-            answered = Evidence(event.event_id, event.activity, Finding.ANSWERED, str(by))
+            answered = Evidence(event.event_id, activity, Finding.ANSWERED, str(by))
             draft.answers.append(answered)
-    if transition is Transition.COMPLETE:
+    if transition is COMPLETE:
         _complete(step, event, rule, rules)
-    elif transition is Transition.SCHEDULE:
+    elif transition is SCHEDULE:
         if event.due_at is not None and (step.due is None or event.at <= occurred_at):
             step.due, step.due_event = event.due_at, event.event_id
-    elif transition is Transition.START:
+    elif transition is START:
         if step.start is None:
             step.start = event.at
     else:
         _passed(step, event, rule)
-    found = rules.faults.get((event.activity, transition))
+    found = rules.faults.get((activity, transition))
     if found is not None:
         name = attributes.get("fault")
         plain = name is None and transition is not Transition.FAIL
@@ -158,9 +163,9 @@ def _receives(by: Attribute, source: str, rule: ActivityRule, rules: Rules) -> b
 
 
 def _passed(step: Step, event: ProcessEvent, rule: ActivityRule) -> None:
-    if event.transition is Transition.SKIP:
+    if event.transition is SKIP:
         step.skipped = event.event_id
-    elif event.transition is Transition.CANCEL:
+    elif event.transition is CANCEL:
         step.cancelled = event.event_id
     else:
         if rule.repeats:

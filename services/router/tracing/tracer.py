@@ -13,12 +13,13 @@ import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import Finding, Outcome
+from schemas.vocabulary import Outcome
 from services.router.tracing import asking
 from services.router.tracing.choice import sending, triaging, waiting
 from services.router.tracing.company import Rules
 from services.router.tracing.explain import explanations, question_text
 from services.router.tracing.fusion import Support, largest_remainder
+from services.router.tracing.members import ASSIGNED, ATTEMPT, MISSING, NAMING, SILENT, TRIAGE
 from services.router.tracing.model import (
     HOUR,
     Bar,
@@ -62,12 +63,12 @@ def trace(
     """
     now = look(complaint, case, rules, as_of)
     choice = _choose(complaint, case, rules, as_of, now)
-    named = choice.outcome in {Outcome.ASSIGNED, Outcome.EXTERNAL}
+    named = choice.outcome in NAMING
     recovery = recover(now.found, rules, known=now.timeline.first is not None)
     missing = now.missing
     if named:
         # What is not known did not stand in the way; only silence may still change the answer.
-        missing = tuple(fact for fact in missing if fact.finding is Finding.SILENT)
+        missing = tuple([fact for fact in missing if fact.finding is SILENT])
     elif now.timeline.first is None:
         missing = _nothing_known(now.found, rules)
     candidates = () if named else _candidates(now, rules)
@@ -119,10 +120,8 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
         # Nothing is open that could be asked for or waited for.
         if send <= triaging(now.confidence, costs):
             return _Choice(_naming(now, rules))
-        return _Choice(Outcome.TRIAGE)
-    ways: list[tuple[float, int, _Choice]] = [
-        (triaging(now.confidence, costs), 3, _Choice(Outcome.TRIAGE))
-    ]
+        return _Choice(TRIAGE)
+    ways: list[tuple[float, int, _Choice]] = [(triaging(now.confidence, costs), 3, _Choice(TRIAGE))]
     if send is not None:
         ways.append((send, 0, _Choice(_naming(now, rules))))
     until, beyond = _awaited(now.found, as_of)
@@ -131,7 +130,7 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
         if then is None:
             then = sending(_AWAITED, costs)
         ways.append((waiting(beyond, then, costs), 1, _Choice(Outcome.WAITING, until)))
-    if min(way[0] for way in ways) > costs.ask and (until is None or beyond > 0):
+    if min([way[0] for way in ways]) > costs.ask and (until is None or beyond > 0):
         asked = asking.best(complaint, case, rules, as_of, now)
         if asked is not None:
             since = asking.latest(complaint, case, as_of)
@@ -144,7 +143,7 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
 def _naming(now: Look, rules: Rules) -> Outcome:
     first = now.causes[0]
     inside = first.department is None or not rules.departments[first.department].outside
-    return Outcome.ASSIGNED if inside else Outcome.EXTERNAL
+    return ASSIGNED if inside else Outcome.EXTERNAL
 
 
 def _awaited(found: tuple[Support, ...], as_of: int) -> tuple[int | None, int]:
@@ -173,7 +172,7 @@ def _nothing_known(found: tuple[Support, ...], rules: Rules) -> tuple[Missing, .
     for support in found:
         for promise in support.rule.promises:
             rule = rules.activities[rules.promises[promise].activity]
-            return (Missing(rule.id, rule.owner, rule.source, Finding.MISSING),)
+            return (Missing(rule.id, rule.owner, rule.source, MISSING),)
     return ()
 
 
@@ -238,7 +237,8 @@ def _evidence(now: Look) -> tuple[Evidence, ...]:
     if pieces or now.timeline.first is not None:
         for piece in now.flags:
             pieces[piece] = None
-    for key in sorted(now.timeline.steps):
+    tried = [key for key, step in now.timeline.steps.items() if step.attempts]
+    for key in sorted(tried):
         for _, event in now.timeline.steps[key].attempts:
-            pieces[Evidence(event, key, Finding.ATTEMPT, None)] = None
+            pieces[Evidence(event, key, ATTEMPT, None)] = None
     return tuple(pieces)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import CauseKind, Finding
+from schemas.vocabulary import Finding
 from services.router.tracing.company import Rules
+from services.router.tracing.members import PROMISE, UNKNOWN
 from services.router.tracing.model import HOUR, Cause, Evidence, ProcessEvent
 from services.router.tracing.observed import source_of
 
@@ -109,7 +110,7 @@ def blamed(before: tuple[Cause, ...], after: tuple[Cause, ...], sender: str) -> 
     rises = [
         (two[key] - one.get(key, 0), key)
         for key in sorted(two)
-        if key not in {sender, CauseKind.PROMISE.value} and two[key] > one.get(key, 0)
+        if key not in {sender, PROMISE.value} and two[key] > one.get(key, 0)
     ]
     return max(rises)[1] if rises else None
 
@@ -117,7 +118,7 @@ def blamed(before: tuple[Cause, ...], after: tuple[Cause, ...], sender: str) -> 
 def _shares(causes: tuple[Cause, ...]) -> dict[str, int]:
     shares: dict[str, int] = {}
     for cause in causes:
-        if cause.kind is not CauseKind.UNKNOWN:
+        if cause.kind is not UNKNOWN:
             key = cause.department or cause.kind.value
             shares[key] = shares.get(key, 0) + cause.parts
     return shares
