@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     delete,
     insert,
     select,
@@ -41,6 +42,11 @@ class Offsets:
             Column("partition", Integer, primary_key=True, autoincrement=False),
             Column("next_offset", BigInteger, nullable=False),
         )
+        # Built once, and run for all partitions together: every batch of records ends with them.
+        self._forget = delete(self._offsets).where(
+            self._offsets.c.topic == bindparam("of"), self._offsets.c.partition == bindparam("part")
+        )
+        self._put = insert(self._offsets)
         self._version = Table(
             "schema_version", metadata, Column("version", Integer, nullable=False)
         )
@@ -70,14 +76,11 @@ class Offsets:
         """Note how far has been read, within the caller's transaction."""
         if not positions:
             return
-        for topic, partition in positions:
-            connection.execute(
-                delete(self._offsets).where(
-                    self._offsets.c.topic == topic, self._offsets.c.partition == partition
-                )
-            )
         connection.execute(
-            insert(self._offsets),
+            self._forget, [{"of": topic, "part": partition} for topic, partition in positions]
+        )
+        connection.execute(
+            self._put,
             [
                 {"topic": topic, "partition": partition, "next_offset": offset}
                 for (topic, partition), offset in positions.items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,11 @@ from services.notifier.receivers import Receiver
 SERVICE = "notifier"
 
 log = get_logger(__name__)
+
+
+@lru_cache(maxsize=1024)
+def _inbox(department: str) -> str:
+    return DEPARTMENT_INBOX.for_department(department).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class Inboxes:
             DEPARTMENT_INBOX.contracts, key=record.key, value=record.value, headers=record.headers
         )
         alert = alert_from(envelope.data)
-        if DEPARTMENT_INBOX.for_department(alert.department).name != record.topic:
+        if _inbox(alert.department) != record.topic:
             raise ContractViolation(
                 "wrong_inbox", "/department", "is not the department of this inbox"
             )

@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
-from schemas.codec import encode
 from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
 from services.chassis import database, metrics
-from services.chassis.clock import Clock, SystemClock, microseconds
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.consumer import PartitionReader
 from services.chassis.errors import BrokerUnavailable
 from services.chassis.health import Health, HealthServer, Heartbeat
@@ -34,10 +31,10 @@ from services.notifier import ledger
 from services.notifier.agents import Inboxes, Voice
 from services.notifier.bookkeeping import Bookkeeper
 from services.notifier.integrations.webhook import Webhooks
-from services.notifier.lanes import Attempt, Lanes
+from services.notifier.lanes import Lanes
 from services.notifier.ledger import Delivery
-from services.notifier.mapping import recorded
-from services.notifier.receivers import Receiver, ReceiversFile
+from services.notifier.receivers import ReceiversFile
+from services.notifier.recording import Recorder
 from services.notifier.relay import Relay
 from services.notifier.replay import catch_up
 from services.notifier.settings import NotifierSettings
@@ -90,7 +87,7 @@ class Notifier:
             self._bookkeeper,
             self._clock,
         )
-        self._gone: dict[str, str] = {}
+        self._recorder = Recorder(self._bookkeeper)
         self._phase = "starting"
         self._reading = Heartbeat("the inbox reader", longest_seconds=60.0, clock=self._clock)
         self._turning = Heartbeat("the delivery loop", clock=self._clock)
@@ -130,8 +127,8 @@ class Notifier:
         lanes = Lanes(
             post=lambda receiver, id_, body: webhooks.post(receiver, id=id_, body=body),
             receivers=self._receivers.current,
-            is_gone=self._is_gone,
-            record=self._record,
+            is_gone=self._recorder.is_gone,
+            record=self._recorder.record,
             policy=RetryPolicy(self._settings.retry_waits, self._settings.retry_jitter),
             clock=self._clock,
             parallel=self._settings.parallel_per_receiver,
@@ -186,7 +183,7 @@ class Notifier:
                 return {}, []
         with self._engine.begin() as connection:
             ledger.prepare(connection)
-            self._gone = dict(ledger.gone(connection))
+            self._recorder.learn(ledger.gone(connection))
         self._bookkeeper.start()
         while True:
             try:
@@ -210,7 +207,7 @@ class Notifier:
     ) -> None:
         inboxes = Inboxes(
             receivers=self._receivers.current,
-            is_gone=self._is_gone,
+            is_gone=self._recorder.is_gone,
             voice=self._voice,
             clock=self._clock,
         )
@@ -242,61 +239,6 @@ class Notifier:
                 max(0.0, (self._clock.now() - newest).total_seconds())
             )
         reader.close()
-
-    async def _record(self, attempt: Attempt) -> None:
-        """Store an attempt with its event; an attempt is made once it is stored."""
-        delivery, verdict = attempt.delivery, attempt.verdict
-        event = encode(
-            recorded(
-                delivery.alert,
-                notification_id=delivery.notification_id,
-                receiver=delivery.receiver,
-                outcome=verdict.outcome,
-                attempt=attempt.number,
-                at=attempt.at,
-                status_code=attempt.status_code,
-                detail=verdict.detail,
-                next_attempt_at=verdict.next_attempt_at,
-                causation_id=delivery.causation_id,
-                traceparent=delivery.traceparent,
-            )
-        )
-
-        def change(connection: Connection) -> None:
-            due = verdict.next_attempt_at
-            ledger.settle(
-                connection,
-                delivery.notification_id,
-                outcome=verdict.outcome,
-                attempts=attempt.number,
-                due_at=None if due is None else microseconds(due),
-            )
-            ledger.tell(connection, [(NOTIFICATION_RECORDED.name, event)])
-            if attempt.gone_fingerprint is not None:
-                ledger.mark_gone(connection, delivery.receiver, attempt.gone_fingerprint)
-
-        await asyncio.wrap_future(self._bookkeeper.submit(change))
-        if attempt.gone_fingerprint is not None:
-            self._gone[delivery.receiver] = attempt.gone_fingerprint
-            log.error(
-                "a receiver is gone (410): nothing is sent to it until it has another URL",
-                receiver=delivery.receiver,
-            )
-        metrics.NOTIFICATIONS.labels(delivery.alert.department, verdict.outcome.value).inc()
-        log.info(
-            "attempted" if attempt.status_code is not None else "not reached",
-            notification=delivery.notification_id,
-            complaint=delivery.alert.complaint_id,
-            department=delivery.alert.department,
-            stage=delivery.alert.stage.value,
-            outcome=verdict.outcome.value,
-            attempt=attempt.number,
-            status=attempt.status_code,
-            detail=verdict.detail,
-        )
-
-    def _is_gone(self, receiver: Receiver) -> bool:
-        return self._gone.get(receiver.name) == receiver.fingerprint
 
     def _wake_relay(self) -> None:
         self._relay.wake()

@@ -110,6 +110,11 @@ class Answer:
     retry_after: str | None = None
     """The header as it came."""
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver has the message."""
+        return self.status is not None and 200 <= self.status < 300
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -132,7 +137,7 @@ def judge(answer: Answer, *, wait: float | None, now: datetime) -> Verdict:
         wait: seconds to the next attempt by the schedule, jitter included; None when this was the last.
         now: the time of the answer, aware.
     """
-    if answer.status is not None and 200 <= answer.status < 300:
+    if answer.accepted:
         return Verdict(NotificationOutcome.DELIVERED)
     detail = answer.error or f"status_{answer.status}"
     if answer.status == GONE:

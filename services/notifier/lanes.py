@@ -271,7 +271,10 @@ class Lane:
         answer = await self._shared.post(receiver, delivery.notification_id, delivery.body)
         metrics.NOTIFICATION_ATTEMPT_SECONDS.observe(clock.monotonic() - began)
         now = clock.now()
-        wait = self._shared.policy.wait_after(number, _spread(delivery.notification_id, number))
+        wait = None
+        if not answer.accepted:
+            spread = _spread(delivery.notification_id, number)
+            wait = self._shared.policy.wait_after(number, spread)
         verdict = judge(answer, wait=wait, now=now)
         if verdict.outcome is NotificationOutcome.DELIVERED:
             self._failures = 0

@@ -132,6 +132,18 @@ class Delivery:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt ended."""
+
+    notification_id: str
+    outcome: NotificationOutcome
+    attempts: int
+    """Made so far, with this one."""
+    due_at: int | None
+    """Of the next, epoch microseconds; None when nothing more is to be sent."""
+
+
 def prepare(connection: Connection) -> None:
     """Create the tables; raises `ConfigurationError` for those of another version."""
     offsets.prepare(connection, version=VERSION)
@@ -254,20 +266,19 @@ def mark_planned(connection: Connection, notification_ids: Iterable[str]) -> Non
         )
 
 
-def settle(
-    connection: Connection,
-    notification_id: str,
-    *,
-    outcome: NotificationOutcome,
-    attempts: int,
-    due_at: int | None,
-) -> None:
-    """Note how an attempt ended; without `due_at` nothing more is sent and the message is forgotten."""
-    values = {"id": notification_id, "ended": outcome.value, "made": attempts}
-    if due_at is None:
-        connection.execute(_CLOSE, values)
-    else:
-        connection.execute(_OPEN, values | {"due": due_at})
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    """Note how attempts ended, at most one of each notification; a message without `due_at` is forgotten."""
+    rows = [
+        {"id": one.notification_id, "ended": one.outcome.value, "made": one.attempts}
+        | ({} if one.due_at is None else {"due": one.due_at})
+        for one in settlements
+    ]
+    for statement, of in (
+        (_CLOSE, [row for row in rows if "due" not in row]),
+        (_OPEN, [row for row in rows if "due" in row]),
+    ):
+        if of:
+            connection.execute(statement, of)
 
 
 def remember(
@@ -301,7 +312,7 @@ def remember(
     if not before.final and (
         attempts > row.attempts or outcome is not NotificationOutcome.ATTEMPTED
     ):
-        settle(connection, notification_id, outcome=outcome, attempts=attempts, due_at=due_at)
+        settle(connection, [Settlement(notification_id, outcome, attempts, due_at)])
 
 
 def open_deliveries(connection: Connection) -> list[Delivery]:

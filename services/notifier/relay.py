@@ -26,7 +26,7 @@ MOST_IN_ONE_TRANSACTION = 500
 FORGET_EVERY = 200
 """Published events are deleted so many at a time, or when nothing else is to be done: each deletion is a commit."""
 LATE_SECONDS = 30.0
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.25
 """Nobody waits for an event of the outbox: so long is gathered before a transaction, which costs the broker a dozen steps."""
 
 log = get_logger(__name__)

@@ -7,6 +7,7 @@ connection that follows goes to the very address that was checked.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -52,6 +53,8 @@ _CARRIERS: Final[tuple[IPv6Network, ...]] = tuple(
 """IPv6 that carries an IPv4 address within: the outer address says nothing about where the packets end."""
 
 
+# The same few addresses are asked about with every message.
+@lru_cache(maxsize=1024)
 def refusal(address: str, *, allow_private: bool) -> str | None:
     """Why nothing may be sent to `address`, as a word to count by; None when it may.
 
@@ -75,6 +78,7 @@ def refusal(address: str, *, allow_private: bool) -> str | None:
     return None if ip.is_global else "address_forbidden"
 
 
+@lru_cache(maxsize=1024)
 def is_private(address: str) -> bool:
     """Whether it is loopback or a private network."""
     ip = ip_address(address.partition("%")[0])

@@ -13,6 +13,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -77,7 +78,7 @@ class Webhooks:
             await session.close()
 
     async def _post(self, receiver: Receiver, id_: str, body: bytes) -> Answer:
-        url = URL(receiver.url)
+        url = _parsed(receiver.url)
         addresses = await self._resolve(url)
         session = self._session(receiver)
         headers = {
@@ -91,7 +92,7 @@ class Webhooks:
         for address in addresses:
             try:
                 response = await session.post(
-                    url.with_host(address),
+                    _at(url, address),
                     data=body,
                     headers=headers,
                     allow_redirects=False,
@@ -147,7 +148,8 @@ class Webhooks:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=self._total, sock_connect=self._connect),
+                # The whole attempt has a time limit already.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
             )
         return session
 
@@ -155,6 +157,9 @@ class Webhooks:
 async def _read(response: aiohttp.ClientResponse) -> None:
     """Take in the rest of an answer, so that its connection can serve again, or close it."""
     size = 0
+    if response.content.at_eof():
+        response.release()
+        return
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in response.content.iter_chunked(_PART):
@@ -169,6 +174,18 @@ async def _read(response: aiohttp.ClientResponse) -> None:
         response.close() if not response.content.at_eof() else response.release()
 
 
+# A receiver's URL comes with every message to it.
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> URL:
+    return URL(url)
+
+
+@lru_cache(maxsize=1024)
+def _at(url: URL, address: str) -> URL:
+    return url.with_host(address)
+
+
+@lru_cache(maxsize=1024)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

@@ -20,7 +20,7 @@ from services.chassis.errors import ConfigurationError
 from services.chassis.records import Received
 from services.notifier import ledger
 from services.notifier.agents import Inboxes, Voice
-from services.notifier.ledger import Delivery
+from services.notifier.ledger import Delivery, Settlement
 from services.notifier.receivers import Receiver
 from services.notifier.signing import Secret
 
@@ -153,13 +153,8 @@ def test_older_news_never_takes_back_what_is_known(engine: Engine) -> None:
     """A replay of an attempt does not reopen what was delivered since."""
     (delivery,) = take_in(engine, [inbox_record(1, 0)])
     with engine.begin() as connection:
-        ledger.settle(
-            connection,
-            delivery.notification_id,
-            outcome=NotificationOutcome.DELIVERED,
-            attempts=2,
-            due_at=None,
-        )
+        ended = Settlement(delivery.notification_id, NotificationOutcome.DELIVERED, 2, None)
+        ledger.settle(connection, [ended])
         ledger.remember(
             connection,
             delivery.alert,
