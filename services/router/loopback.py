@@ -94,12 +94,14 @@ class Loopback:
         while waiting:
             handover = waiting.popleft()
             target = self._target(handover, record.timestamp)
+            # In the log, causes stand before what they led to.
+            place = partition.emitted
             if target is None or not self._taken(target, handover, record, written=in_the_log):
-                self._write(partition, record, handover)
+                self._write(partition, record, handover, place)
                 continue
             waiting.extend(_drained(target))
             if in_the_log:
-                self._write(partition, record, handover, (HANDLED, b"1"))
+                self._write(partition, record, handover, place, (HANDLED, b"1"))
 
     def _target(self, handover: Handover, timestamp: int) -> Partition | None:
         """Where it belongs, if that is ours and need not wait."""
@@ -128,10 +130,11 @@ class Loopback:
         partition: Partition,
         record: Record,
         handover: Handover,
+        place: int,
         *marks: tuple[str, bytes],
     ) -> None:
         try:
-            partition.emit(encoded(handover, *marks))
+            partition.emit(encoded(handover, *marks), at=place)
         except PermanentError as error:
             # What led to it is done already; this letter is all that tells of what it would have led to.
             self._stages[handover.topic].dead_letter(

@@ -31,6 +31,7 @@ from services.chassis.errors import ConfigurationError, PermanentError
 from services.chassis.memory import give_back
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
+from services.router.checkpoint.pace import Pace
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import (
@@ -66,7 +67,7 @@ class CheckpointSettings:
     transactional_id: str
     changelog_topic: str
     interval_seconds: float = 0.01
-    """The least time between the end of one checkpoint and the start of the next."""
+    """The least time between the end of one checkpoint and the start of the next (pace.py)."""
     most_records: int = 20_000
     """Stages wait when so many records are buffered beyond the checkpoint under way,"""
     most_bytes: int = 3 << 20
@@ -108,8 +109,17 @@ class Partition:
         self.handovers.clear()
         self.memory.clear()
 
-    def emit(self, output: Output) -> None:
+    @property
+    def emitted(self) -> int:
+        """How many outputs the open checkpoint has: a place among them."""
+        return len(self._outputs)
+
+    def emit(self, output: Output, *, at: int | None = None) -> None:
         """Send a record, within the transaction that commits the offset of the record in hand.
+
+        Args:
+            output: what.
+            at: before those that were emitted since that place; behind all of them by default.
 
         Raises:
             PermanentError: it is larger than a record may be.  No transaction could be made with it, in any life of this
@@ -119,7 +129,7 @@ class Partition:
         if size > LARGEST_RECORD:
             detail = f"{size} bytes for {output.topic}; a record may have {LARGEST_RECORD}"
             raise PermanentError("output_too_large", detail)
-        self._outputs.append(output)
+        self._outputs.insert(len(self._outputs) if at is None else at, output)
 
 
 class Checkpointer:
@@ -165,8 +175,11 @@ class Checkpointer:
         self._positioned = False
         self._read = asyncio.Event()
         self._changed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._pace = Pace(
+            settings.interval_seconds,
+            most_records=settings.most_records,
+            most_bytes=settings.most_bytes,
+        )
         # Held while a transaction and its application are under way; a revocation waits for it.
         self._committing = asyncio.Lock()
         self._transactions = ThreadPoolExecutor(1, "checkpoint")
@@ -201,9 +214,7 @@ class Checkpointer:
                 await self.checkpoint()
             except Exception as error:  # noqa: BLE001 - outermost loop: every failure here ends the process
                 die("checkpoint failed", error)
-            # Records that arrive in this time share the next transaction; an idle worker does not wait at all.
-            if time.monotonic() - started < self._settings.interval_seconds:
-                await asyncio.sleep(self._settings.interval_seconds)
+            await self._pace.pause(time.monotonic() - started)
 
     async def _due(self) -> None:
         """Wait until rows or outputs are to be committed, or offsets alone for long enough."""
@@ -264,7 +275,6 @@ class Checkpointer:
         self._empty()
         self._read.clear()
         self._changed.clear()
-        self._room.set()
 
     async def take_over(
         self, partitions: Iterable[TopicPartitionKey]
@@ -327,7 +337,7 @@ class Checkpointer:
 
     async def room(self) -> None:
         """Wait until another batch may be buffered."""
-        await self._room.wait()
+        await self._pace.room()
 
     def consumed(self, topic: str, partition: int, next_offset: int, records: int) -> None:
         """Note that the records before `next_offset` are handled; to be called in the same step as their effects."""
@@ -338,11 +348,7 @@ class Checkpointer:
             self._outputs or any(each.store.dirty for each in self._partitions.values())
         ):
             self._changed.set()
-        if (
-            self._buffered >= self._settings.most_records
-            or self._bytes() >= self._settings.most_bytes
-        ):
-            self._room.clear()
+        self._pace.filled(self._buffered, self._bytes())
 
     def _bytes(self) -> int:
         """Of what is buffered, about."""
@@ -406,7 +412,6 @@ class Checkpointer:
         self._known.update(self._offsets)
         self._stage_touched(work)
         self._empty()
-        self._room.set()
         return work
 
     def _empty(self) -> None:
@@ -414,6 +419,7 @@ class Checkpointer:
         self._offsets = {}
         self._buffered = 0
         self._weighed, self._weight = 0, 0
+        self._pace.emptied()
 
     def _stage_touched(self, work: Work) -> None:
         """Stage an offset of every partition whose rows change, its own position if nothing of it was read.

@@ -90,6 +90,10 @@ def test_a_question_in_the_log_has_its_answer_there(tmp_path: Path) -> None:
     headers = dict(answer.headers)
     assert headers["ce_causationid"] == dict(question.headers)["ce_id"]
     assert headers[HANDLED] == b"1"
+    by_first = list(pipeline.written)
+    assert by_first.index(PREFIX + topics.TRACE_ANSWERED.name) < by_first.index(
+        PREFIX + topics.COMPLAINT_TRACED.name
+    ), "what it led to is written before it"
     assert len(pipeline.decisions) == 1
     pipeline.close()
 

@@ -41,10 +41,10 @@ def grown(topic: str) -> object:
     """`Partition.emit` for which whatever goes to this topic is too large."""
     real = Partition.emit
 
-    def emit(self: Partition, output: Output) -> None:
+    def emit(self: Partition, output: Output, *, at: int | None = None) -> None:
         largest = 0 if output.topic == topic else LARGEST_RECORD
         with patch.object(checkpointer, "LARGEST_RECORD", largest):
-            real(self, output)
+            real(self, output, at=at)
 
     return patch.object(Partition, "emit", emit)
 
