@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from schemas.vocabulary import Transition
 from services.router.tracing.linear import LinearModel
@@ -231,19 +232,8 @@ class Rules:
     calibration: tuple[tuple[int, int], ...] = ()
     learned: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, LinearModel] = field(default_factory=dict)
-    _names: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def names_in(self, language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """Return the names of activities and of departments in a language; looked up once."""
-        known = self._names.get(language)
-        if known is None:
-            known = self._names[language] = (
-                {key: self.name(rule.names, language) for key, rule in self.activities.items()},
-                {key: self.name(rule.names, language) for key, rule in self.departments.items()},
-            )
-        return known
+    writers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `explain` has prepared, by language."""
 
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""
@@ -259,6 +249,9 @@ class Rules:
 def chosen(choices: tuple[Choice, ...], attributes: Mapping[str, Attribute]) -> int | None:
     """Return the duration of the first choice whose condition the attributes meet."""
     for condition, duration in choices:
-        if all(attributes.get(name) == value for name, value in condition):
+        for name, value in condition:
+            if attributes.get(name) != value:
+                break
+        else:
             return duration
     return None

@@ -183,25 +183,27 @@ class Clock:
         activities = self.rules.activities
         if not [1 for draft in drafts for key in draft.members if activities[key].calendar]:
             return owns
-        last = len(drafts) - 1
+        planned: int | None = None
         for position, draft in enumerate(drafts):
-            if draft.granted is None or draft.due is not None or owns[position] == 0:
-                continue
-            real, planned = draft.end, draft.granted
-            for later in range(position + 1, last + 1):
-                if drafts[later].granted is None or drafts[later].due is not None:
-                    break
-                real = self._after(drafts[later].members, real)
-                planned = self._after(drafts[later].members, planned)
-                if real == planned:
-                    # Nobody's time any more: the same from here on.
-                    break
-            owns[position] = real - planned
+            if draft.granted is None or draft.due is not None:
+                planned = None
+            elif owns[position] != 0:
+                rest = drafts[position + 1 :]
+                if planned is None:
+                    planned = self._end_of_plan(rest, draft.granted)
+                # One stretch's real end is the next one's real begin.
+                real = self._end_of_plan(rest, draft.end)
+                owns[position], planned = real - planned, real
         return owns
 
-    def _after(self, members: tuple[str, ...], at: int) -> int:
-        granted = self._granted(members, at)
-        return at if granted is None else granted
+    def _end_of_plan(self, drafts: Sequence[_Stretch], at: int) -> int:
+        """Return when stretches that begin at a moment would end by plan, up to one with a due date."""
+        for draft in drafts:
+            if draft.granted is None or draft.due is not None:
+                break
+            granted = draft.granted if at == draft.begin else self._granted(draft.members, at)
+            at = at if granted is None else granted
+        return at
 
     def _reached(self, activity: str, begin: int) -> int:
         """Return up to when an open activity is measured."""

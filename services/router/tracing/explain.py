@@ -3,7 +3,7 @@
 It stands apart because a decision is made before it is worded: nothing here changes one. What is said is chosen once
 (`telling`), and written here in each language, with its `phrases` and the company's names.
 
-Hazard: a phrase's placeholders say by their names what they stand for; a new name needs its line in `_WRITTEN`.
+Hazard: a phrase's placeholders say by their names what they stand for; a new name needs its line in `Writer`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,36 @@ _NAMED_FIRST: Final = frozenset({"asked", "finish", "remedy", "manage", "decide"
 class Writer:
     """Writes what is said in one language; one without phrases is written in English."""
 
-    __slots__ = ("activities", "departments", "language", "months", "phrases", "rules")
+    __slots__ = ("_departments", "_language", "_months", "_phrases", "_rules", "_written")
 
     def __init__(self, rules: Rules, language: str) -> None:
         """Choose the phrases and the company's names."""
         written = language if language in PHRASES else "en"
-        self.rules = rules
-        self.language = language
-        self.phrases = PHRASES[written]
-        self.months = MONTHS[written]
-        self.activities, self.departments = rules.names_in(language)
+        self._rules = rules
+        self._language = language
+        self._phrases = PHRASES[written]
+        self._months = MONTHS[written]
+        activities: dict[str, str] = {
+            key: self.name(rule.names) for key, rule in rules.activities.items()
+        }
+        self._departments: dict[str | None, str] = {
+            key: self.name(rule.names) for key, rule in rules.departments.items()
+        }
+        self._departments[None] = self._phrases["anyone"]
+        self._written: Mapping[str, Callable[[Any], str]] = {
+            "activity": activities.__getitem__,
+            "at": self.time,
+            "begin": self.time,
+            "by": self.time,
+            "due": self.time,
+            "end": self.time,
+            "fault": self.name,
+            "late": self.span,
+            "name": self.name,
+            "names": self.departments,
+            "owner": self._departments.__getitem__,
+            "question": self.question,
+        }
 
     def sentences(self, told: Iterable[Said]) -> tuple[Sentence, ...]:
         """Write sentence for sentence."""
@@ -43,56 +63,39 @@ class Writer:
     def text(self, said: Said) -> str:
         """Write one sentence."""
         phrase, facts, _ = said
-        words = {name: _WRITTEN[name](self, fact) for name, fact in facts.items()}
-        text = self.phrases[phrase].format_map(words)
+        written = self._written
+        text = self._phrases[phrase].format_map({n: written[n](facts[n]) for n in facts})
         if text[0].isupper() or phrase in _NAMED_FIRST:
             return text
         return text[0].upper() + text[1:]
 
-    def activity(self, activity: str) -> str:
-        """Return the company's name for an activity."""
-        return self.activities[activity]
-
-    def owner(self, department: str | None) -> str:
-        """Return a department's name; None is for several who share a stretch."""
-        return self.phrases["anyone"] if department is None else self.departments[department]
-
-    def owners(self, departments: Iterable[str]) -> str:
+    def departments(self, departments: Iterable[str]) -> str:
         """Return several departments' names."""
-        return ", ".join([self.departments[each] for each in departments])
+        return ", ".join([self._departments[each] for each in departments])
 
-    def named(self, names: Mapping[str, str]) -> str:
-        """Return what the company calls a thing that has no id in a decision."""
-        return self.rules.name(names, self.language)
+    def name(self, names: Mapping[str, str]) -> str:
+        """Return what the company calls a thing."""
+        return self._rules.name(names, self._language)
 
     def time(self, moment: Moment) -> str:
         """Return a wall time such as ``3 Mar 14:05``."""
-        return f"{moment.day} {self.months[moment.month]} {moment.clock}"
+        return f"{moment.day} {self._months[moment.month]} {moment.clock}"
 
     def span(self, span: Span) -> str:
         """Return a duration such as ``5 h``."""
-        return self.phrases[span.unit].format(span.amount)
+        return self._phrases[span.unit].format(span.amount)
 
     def question(self, question: Question) -> str:
         """Return a question, which has been put into words (`question_text`)."""
-        return question.text[self.language]
+        return question.text[self._language]
 
 
-_WRITTEN: Final[Mapping[str, Callable[[Writer, Any], str]]] = {
-    "activity": Writer.activity,
-    "at": Writer.time,
-    "begin": Writer.time,
-    "by": Writer.time,
-    "due": Writer.time,
-    "end": Writer.time,
-    "fault": Writer.named,
-    "late": Writer.span,
-    "name": Writer.named,
-    "names": Writer.owners,
-    "owner": Writer.owner,
-    "question": Writer.question,
-}
-"""How a fact is written, by the name of its placeholder."""
+def writer_of(rules: Rules, language: str) -> Writer:
+    """Return the company's writer of a language, made once."""
+    known: Writer | None = rules.writers.get(language)
+    if known is None:
+        known = rules.writers[language] = Writer(rules, language)
+    return known
 
 
 def explanations(
@@ -121,7 +124,7 @@ def explanations(
     colleagues: dict[str, tuple[Sentence, ...]] = {}
     customer: dict[str, tuple[str, ...]] = {}
     for language in rules.write_in:
-        writer = Writer(rules, language)
+        writer = writer_of(rules, language)
         colleagues[language] = writer.sentences(told)
         customer[language] = (writer.text(promised),)
     return colleagues, customer
@@ -133,5 +136,5 @@ def question_text(question: Question, rules: Rules, now: Look) -> Question:
     texts = dict(question.text)
     for language in rules.write_in:
         if language not in texts:
-            texts[language] = Writer(rules, language).text(asked)
+            texts[language] = writer_of(rules, language).text(asked)
     return replace(question, text=texts)

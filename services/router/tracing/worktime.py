@@ -65,7 +65,10 @@ class WorkingTime:
         """
         if duration == 0:
             return at
-        target = self._worked(at) + duration
+        position = bisect_right(self.starts, at) - 1
+        if duration > 0 and position >= 0 and at + duration <= self.ends[position]:
+            return at + duration  # in the same interval
+        target = self._worked_in(position, at) + duration
         if target <= 0:
             return self.starts[0] + target
         find = bisect_left if duration > 0 else bisect_right
@@ -86,7 +89,10 @@ class WorkingTime:
 
     def _worked(self, at: int) -> int:
         """Return the working time from the first interval's start to ``at``; negative before it."""
-        position = bisect_right(self.starts, at) - 1
+        return self._worked_in(bisect_right(self.starts, at) - 1, at)
+
+    def _worked_in(self, position: int, at: int) -> int:
+        """Return `_worked` of a moment of which the last interval that begins before it is known (-1: none)."""
         if position < 0:
             return at - self.starts[0]
         start, end = self.starts[position], self.ends[position]
