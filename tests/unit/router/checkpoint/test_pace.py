@@ -1,0 +1,50 @@
+"""How checkpoints follow each other: quickly when little happens, and not too often when much does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from services.router.checkpoint.pace import LONGEST_PAUSE, PAUSE_FOR_EACH, Pace
+
+LONG = 60.0
+
+
+def pace(least: float = 0.0) -> Pace:
+    """Room for 100 records or 1,000 bytes."""
+    return Pace(least, most_records=100, most_bytes=1_000)
+
+
+async def seconds(pacing: Pace, took: float) -> float:
+    """How long it pauses."""
+    began = time.monotonic()
+    await pacing.pause(took)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(("took", "least"), [(0.02, 0.0), (0.001, 0.03), (LONG, 0.0)])
+async def test_a_pause_follows_what_the_checkpoint_took(took: float, least: float) -> None:
+    """Twice as long, within its bounds."""
+    wanted = max(least, min(PAUSE_FOR_EACH * took, LONGEST_PAUSE))
+    assert await seconds(pace(least), took) >= wanted * 0.99
+
+
+async def test_the_longest_pause_is_short() -> None:
+    """However long a checkpoint took, the next one is not put off for as long."""
+    async with asyncio.timeout(LONG / 2):
+        await pace().pause(LONG)
+
+
+@pytest.mark.parametrize(("records", "size"), [(50, 0), (1, 500)])
+async def test_a_pause_ends_when_half_is_full(records: int, size: int) -> None:
+    """Records that wait for room would be held up by it."""
+    pacing = pace(least=LONG)
+    pacing.filled(records, size)
+    async with asyncio.timeout(LONG / 2):
+        await pacing.pause(0.0)
+    pacing.emptied()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await pacing.pause(0.0)
