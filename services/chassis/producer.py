@@ -1,9 +1,9 @@
-"""Writing events with kafka-python: acknowledged by all replicas, or an error within a deadline of our own.
+"""Writing events with librdkafka: acknowledged by all replicas, or an error within a deadline of our own.
 
-It stands apart because the client alone cannot be relied on: its constructor and `send` block, and a future it gave may
-never resolve (measured: 36 of 37 still open 28 s after the broker's disk was full, in spite of its delivery timeout).  So
-one thread owns the client, callers wait no longer than they said, what is unacknowledged is bounded, and a client with a
-record that stays open for too long is thrown away and made anew.
+It stands apart because callers wait no longer than they said, whatever the client does, and because what is unacknowledged is
+bounded.  Records go to librdkafka on the caller's own thread, which never blocks; one thread takes its reports and hands them
+on (ADR 27).  librdkafka gives a record up at the deadline by itself; should one stay open far beyond it, or the client end
+up in a state that it cannot leave, it is thrown away and made anew.
 
 Hazard: after `BrokerUnavailable` the record may be stored all the same, now or a little later.  Send it again with the same
 ids; readers recognise the repeat.
@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Self
 
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from services.chassis import metrics
-from services.chassis.clients import close_producer, make_producer
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import BrokerUnavailable, Overloaded, PermanentError
 from services.chassis.logs import get_logger
@@ -30,10 +31,32 @@ from services.chassis.settings import KafkaSettings
 
 Result = Ack | PermanentError | BrokerUnavailable
 
-BOOTSTRAP_SECONDS: Final = 3.0
-RECONNECT_SECONDS: Final = 0.5
-METADATA_SECONDS: Final = 2.0
 MISSING_TOPIC_SECONDS: Final = 5.0
+TURN_SECONDS: Final = 0.25
+"""How long the thread waits for reports before it looks at its own clock."""
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    # What lies there when it is sent goes together; nobody is waited for.
+    "linger.ms": 0,
+    # As every writer of keyed topics: see `schemas.topics`.
+    "partitioner": "murmur2_random",
+    "message.max.bytes": 1 << 20,
+    "allow.auto.create.topics": False,
+    # A topic that the metadata does not name is taken for missing after it.
+    "topic.metadata.propagation.max.ms": 2000,
+    # A broker that does not answer is given up early enough for another try within a caller's patience.
+    "request.timeout.ms": 5000,
+    "reconnect.backoff.max.ms": 1000,
+    "enable.metrics.push": False,
+}
+_TOO_LARGE: Final = KafkaError.MSG_SIZE_TOO_LARGE
+_NO_TOPIC: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - confluent-kafka's public constants begin with _
+    }
+)
 
 log = get_logger(__name__)
 
@@ -41,11 +64,10 @@ log = get_logger(__name__)
 class _Delivery:
     """One record on its way; whoever settles it first wins."""
 
-    __slots__ = ("expires_at", "record", "sent_at", "tell")
+    __slots__ = ("record", "sent_at", "tell")
 
-    def __init__(self, record: Outgoing, expires_at: float, tell: Callable[[Result], None]) -> None:
+    def __init__(self, record: Outgoing, tell: Callable[[Result], None]) -> None:
         self.record = record
-        self.expires_at = expires_at
         self.sent_at = 0.0
         self.tell = tell
 
@@ -58,10 +80,9 @@ class EventPublisher:
     Args:
         settings: The cluster.
         name: Shown to the broker as the client's name.
-        deadline_seconds: Longest wait for one acknowledgement.
+        deadline_seconds: Longest wait for one acknowledgement; afterwards librdkafka does not try again.
         max_in_flight: Most records without acknowledgement; one more is refused with `Overloaded`.
         give_up_seconds: Age of the oldest open record at which the client is thrown away.
-        linger_ms: How long kafka-python waits for more records before it sends a batch.
         clock: Time for deadlines.
     """
 
@@ -73,7 +94,6 @@ class EventPublisher:
         deadline_seconds: float = 5.0,
         max_in_flight: int = 500,
         give_up_seconds: float = 30.0,
-        linger_ms: int = 0,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -81,17 +101,18 @@ class EventPublisher:
         self._deadline = deadline_seconds
         self._max_in_flight = max_in_flight
         self._give_up = give_up_seconds
-        self._linger_ms = linger_ms
         self._clock: Clock = clock or SystemClock()
-        self._changed = threading.Condition()
-        self._queue: deque[_Delivery] = deque()
-        # Insertion order is age: the first is the oldest.  An entry leaves only when kafka-python settles it (or its
+        self._lock = threading.Lock()
+        # Insertion order is age: the first is the oldest.  An entry leaves only when librdkafka reports on it (or its
         # client is thrown away), so that the bound holds for what the client really keeps in memory.
         self._open: dict[int, _Delivery] = {}
+        self._producer: Producer | None = None
+        self._broken = False
         self._closing = False
-        self._expired = False
+        self._stop = threading.Event()
         self._last_ack = -1e9
         self._missing: dict[str, float] = {}
+        self._topics: dict[str, str] = {}
         self._batch_slots = _Slots(max(1, max_in_flight // 2))
         self._inboxes: dict[int, _LoopInbox] = {}
         metrics.PRODUCER_IN_FLIGHT.set_function(lambda: self.in_flight)
@@ -99,22 +120,25 @@ class EventPublisher:
 
     def start(self) -> Self:
         """Begin to connect, in the background."""
+        self._producer = self._make()
         self._thread.start()
         return self
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what is queued, wait for acknowledgements up to `timeout` seconds, and stop."""
-        with self._changed:
+        """Take nothing more, wait for acknowledgements up to `timeout` seconds, and stop."""
+        with self._lock:
             self._closing = True
-            self._closing_by = self._clock.monotonic() + timeout
-            self._changed.notify_all()
+            producer = self._producer
+        if producer is not None:
+            producer.flush(timeout)
+        self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(timeout + BOOTSTRAP_SECONDS + 2.0)
+            self._thread.join(TURN_SECONDS + 5.0)
 
     @property
     def in_flight(self) -> int:
-        """Records that are queued or sent, and not acknowledged."""
-        return len(self._queue) + len(self._open)
+        """Records that were taken and are not acknowledged."""
+        return len(self._open)
 
     @property
     def seconds_since_ack(self) -> float:
@@ -122,7 +146,7 @@ class EventPublisher:
         return self._clock.monotonic() - self._last_ack
 
     def check(self) -> str | None:
-        """A live check: the thread that sends is running."""
+        """A live check: the thread that takes acknowledgements is running."""
         return None if self._thread.is_alive() else "the publisher's thread has ended"
 
     def publish(
@@ -145,8 +169,7 @@ class EventPublisher:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Ack] = loop.create_future()
         record = Outgoing(topic, key, value, headers, partition)
-        expires_at = self._clock.monotonic() + self._deadline
-        delivery = _Delivery(record, expires_at, self._inbox(loop).teller(future))
+        delivery = _Delivery(record, self._inbox(loop).teller(future))
         for refusal in self._submit([delivery]):
             future.cancel()
             raise refusal
@@ -178,8 +201,7 @@ class EventPublisher:
                     future.set_exception(BrokerUnavailable(f"no room within {limit:g} s; not sent"))
                     continue
             future.add_done_callback(self._batch_slots.give)
-            expires_at = self._clock.monotonic() + ends - loop.time()
-            ready.append(_Delivery(record, expires_at, inbox.teller(future)))
+            ready.append(_Delivery(record, inbox.teller(future)))
         self._submit(ready)
         if futures:
             await asyncio.wait(futures, timeout=max(0.0, ends - loop.time()))
@@ -221,7 +243,7 @@ class EventPublisher:
         waiting: list[concurrent.futures.Future[Result]] = []
         for record in records:
             settled: concurrent.futures.Future[Result] = concurrent.futures.Future()
-            deliveries.append(_Delivery(record, ends, _first(settled)))
+            deliveries.append(_Delivery(record, _first(settled)))
             waiting.append(settled)
         for refusal in self._submit(deliveries):
             raise refusal
@@ -237,15 +259,23 @@ class EventPublisher:
         return acks
 
     def _submit(self, deliveries: Sequence[_Delivery]) -> list[BrokerUnavailable]:
-        """Queue them, in order; tell and return a refusal for each that there is no room for."""
+        """Send them, in order; tell and return a refusal for each that there is no room for."""
         if not deliveries:
             return []
-        with self._changed:
-            stopping = self._closing or not self._thread.is_alive()
-            room = 0 if stopping else self._max_in_flight - self.in_flight
+        now = self._clock.monotonic()
+        hopeless: list[tuple[_Delivery, Result]] = []
+        with self._lock:
+            producer = self._producer
+            stopping = producer is None or self._closing or not self._thread.is_alive()
+            room = 0 if stopping else self._max_in_flight - len(self._open)
             taken = deliveries[: max(0, room)]
-            self._queue.extend(taken)
-            self._changed.notify()
+            for delivery in taken:
+                assert producer is not None
+                delivery.sent_at = now
+                if (result := self._send(producer, delivery, now)) is not None:
+                    hopeless.append((delivery, result))
+        for delivery, result in hopeless:
+            delivery.tell(result)
         refusals: list[BrokerUnavailable] = []
         for delivery in deliveries[len(taken) :]:
             refusal: BrokerUnavailable = Overloaded(
@@ -257,6 +287,35 @@ class EventPublisher:
             delivery.tell(refusal)
         return refusals
 
+    def _send(self, producer: Producer, delivery: _Delivery, now: float) -> Result | None:
+        """Hand a record over, or tell why that is of no use."""
+        record = delivery.record
+        if self._missing and self._missing.get(record.topic, 0.0) > now:
+            return BrokerUnavailable(f"topic {record.topic} is not there", "topic_missing")
+        topic = self._topics.get(record.topic)
+        if topic is None:
+            topic = self._topics[record.topic] = self._settings.topic(record.topic)
+        options: dict[str, Any] = (
+            {} if record.partition is None else {"partition": record.partition}
+        )
+        self._open[id(delivery)] = delivery
+        try:
+            producer.produce(
+                topic,
+                record.value,
+                record.key,
+                headers=list(record.headers),
+                on_delivery=partial(self._reported, delivery),
+                **options,
+            )
+        except KafkaException as error:
+            del self._open[id(delivery)]
+            return self._result(delivery, error.args[0])
+        except BufferError:
+            del self._open[id(delivery)]
+            return Overloaded("librdkafka's queue is full")
+        return None
+
     def _inbox(self, loop: asyncio.AbstractEventLoop) -> _LoopInbox:
         inbox = self._inboxes.get(id(loop))
         if inbox is None or inbox.loop is not loop:
@@ -267,164 +326,85 @@ class EventPublisher:
 
     def _run(self) -> None:
         try:
-            while not self._finished():
-                producer = self._connect()
-                if producer is None:
-                    continue
-                try:
-                    self._serve(producer)
-                finally:
-                    self._discard(producer)
+            while not self._stop.is_set():
+                producer = self._producer
+                assert producer is not None
+                producer.poll(TURN_SECONDS)
+                if self._broken or self._stuck():
+                    log.error(
+                        "kafka client is stuck and will be made anew", open_records=len(self._open)
+                    )
+                    metrics.PRODUCER_RECREATED.inc()
+                    self._replace(self._make(), "the kafka client was made anew")
         finally:
-            self._fail_all("the publisher has stopped")
+            self._replace(None, "the publisher has stopped")
 
-    def _finished(self) -> bool:
-        with self._changed:
-            if not self._closing:
-                return False
-            return not (self._queue or self._open) or self._clock.monotonic() >= self._closing_by
+    def _make(self) -> Producer:
+        return Producer(
+            {
+                **self._settings.for_librdkafka(),
+                **_SETTINGS,
+                "client.id": self._name,
+                "message.timeout.ms": max(1, int(self._deadline * 1000)),
+                "error_cb": self._disturbed,
+            },
+            logger=logging.getLogger("librdkafka"),
+        )
 
-    def _connect(self) -> Any:
-        try:
-            return make_producer(
-                self._settings,
-                name=self._name,
-                seconds=BOOTSTRAP_SECONDS,
-                acks="all",
-                enable_idempotence=True,
-                allow_auto_create_topics=False,
-                linger_ms=self._linger_ms,
-                # A broker that does not answer is given up early enough for another try within a caller's patience.
-                request_timeout_ms=5000,
-                delivery_timeout_ms=10_000,
-                max_block_ms=int(METADATA_SECONDS * 1000),
-            )
-        except (KafkaError, OSError) as error:
-            log.warning("kafka is not reachable", error=str(error))
-            self._drop_expired()
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing, RECONNECT_SECONDS)
-            return None
+    def _disturbed(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._broken = True
+        log.warning("writing is disturbed", error=error.name(), detail=error.str())
 
-    def _serve(self, producer: Any) -> None:
-        self._expired = False
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closing, 0.5)
-                batch = list(self._queue)
-                self._queue.clear()
-                for delivery in batch:
-                    self._open[id(delivery)] = delivery
-            for delivery in batch:
-                self._send(producer, delivery)
-            if self._expired or self._stuck():
-                log.error(
-                    "kafka client is stuck and will be made anew", open_records=len(self._open)
-                )
-                metrics.PRODUCER_RECREATED.inc()
+    def _reported(self, delivery: _Delivery, error: KafkaError | None, message: Message) -> None:
+        with self._lock:
+            if self._open.pop(id(delivery), None) is None:
                 return
-            if self._closing:
-                if self._finished():
-                    return
-                with self._changed:
-                    self._changed.wait(0.05)
-
-    def _send(self, producer: Any, delivery: _Delivery) -> None:
-        record = delivery.record
-        now = self._clock.monotonic()
-        delivery.sent_at = now
-        if now >= delivery.expires_at:
-            # Its caller has been told that it failed: sending it now would only surprise.
-            self._settle(delivery, BrokerUnavailable("too late to send it"))
+        if error is not None:
+            delivery.tell(self._result(delivery, error))
             return
-        if self._missing.get(record.topic, 0.0) > now:
-            self._settle(
-                delivery, BrokerUnavailable(f"topic {record.topic} is not there", "topic_missing")
-            )
-            return
-        try:
-            future = producer.send(
-                self._settings.topic(record.topic),
-                key=record.key,
-                value=record.value,
-                headers=list(record.headers),
-                partition=record.partition,
-            )
-        except MessageSizeTooLargeError:
-            self._settle(
-                delivery, PermanentError("record_too_large", "larger than the broker takes")
-            )
-            return
-        except KafkaTimeoutError:
-            # No metadata for it: either the broker is away, or the topic does not exist.  Either way the next records
-            # for it must not block this thread again.
-            self._missing[record.topic] = self._clock.monotonic() + MISSING_TOPIC_SECONDS
-            self._settle(delivery, BrokerUnavailable(f"no metadata for topic {record.topic}"))
-            return
-        except KafkaError as error:
-            self._settle(delivery, BrokerUnavailable(type(error).__name__))
-            return
-        except ValueError as error:
-            # A partition that the topic does not have.
-            self._settle(delivery, PermanentError("invalid_record", str(error)))
-            return
-        future.add_callback(self._acked, delivery)
-        future.add_errback(self._failed, delivery)
-
-    def _acked(self, delivery: _Delivery, metadata: Any) -> None:
         now = self._clock.monotonic()
         self._last_ack = now
         metrics.ACK_SECONDS.observe(now - delivery.sent_at)
-        self._settle(delivery, Ack(delivery.record.topic, metadata.partition, metadata.offset))
+        delivery.tell(Ack(delivery.record.topic, message.partition(), message.offset()))  # type: ignore[arg-type]
 
-    def _failed(self, delivery: _Delivery, error: BaseException) -> None:
-        if isinstance(error, MessageSizeTooLargeError):
-            self._settle(
-                delivery, PermanentError("record_too_large", "larger than the broker takes")
-            )
-        else:
-            # A batch that the idempotent client gave up leaves a gap in its sequence: what follows stays open long after
-            # the broker is back (measured: 18 s, until the oldest was 30 s old).
-            self._expired = self._expired or isinstance(error, KafkaTimeoutError)
-            self._settle(delivery, BrokerUnavailable(type(error).__name__))
-
-    def _settle(self, delivery: _Delivery, result: Result) -> None:
-        with self._changed:
-            self._open.pop(id(delivery), None)
-        delivery.tell(result)
+    def _result(self, delivery: _Delivery, error: KafkaError) -> PermanentError | BrokerUnavailable:
+        code = error.code()
+        if code == _TOO_LARGE:
+            return PermanentError("record_too_large", "larger than the broker takes")
+        if code == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - as above
+            return PermanentError("invalid_record", "the topic has no such partition")
+        if code == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001
+            return BrokerUnavailable(f"no acknowledgement within {self._deadline:g} s")
+        if code in _NO_TOPIC:
+            # Nobody waits for its metadata again for a while.
+            self._missing[delivery.record.topic] = self._clock.monotonic() + MISSING_TOPIC_SECONDS
+            return BrokerUnavailable(f"topic {delivery.record.topic} is not there", "topic_missing")
+        self._broken = self._broken or error.fatal()
+        return BrokerUnavailable(error.name())
 
     def _stuck(self) -> bool:
-        with self._changed:
+        with self._lock:
             oldest = next(iter(self._open.values()), None)
         return oldest is not None and self._clock.monotonic() - oldest.sent_at > self._give_up
 
-    def _drop_expired(self) -> None:
-        now = self._clock.monotonic()
-        with self._changed:
-            expired = [delivery for delivery in self._queue if delivery.expires_at <= now]
-            self._queue = deque(delivery for delivery in self._queue if delivery.expires_at > now)
-        for delivery in expired:
-            delivery.tell(BrokerUnavailable("kafka is not reachable"))
-
-    def _fail_all(self, reason: str) -> None:
-        with self._changed:
-            left = [*self._open.values(), *self._queue]
-            self._open.clear()
-            self._queue.clear()
-        for delivery in left:
-            delivery.tell(BrokerUnavailable(reason))
-
-    def _discard(self, producer: Any) -> None:
-        close_producer(producer, seconds=2)
-        with self._changed:
+    def _replace(self, fresh: Producer | None, reason: str) -> None:
+        """Go on with a fresh client; the records of the present one fail here and now."""
+        with self._lock:
+            old, self._producer = self._producer, fresh
             left = list(self._open.values())
             self._open.clear()
+            self._broken = False
         for delivery in left:
-            delivery.tell(BrokerUnavailable("the kafka client was made anew"))
+            delivery.tell(BrokerUnavailable(reason))
+        if old is not None:
+            # What it still reports is not heard any more.
+            old.purge()
+            old.poll(0)
 
 
 class _LoopInbox:
-    """Carries results from kafka-python's thread to one event loop, many per wake-up."""
+    """Carries results from the publisher's thread to one event loop, many per wake-up."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -167,7 +167,7 @@ async def test_missing_topic_does_not_hold_up_the_others(
 async def test_broker_that_stands_still_costs_no_more_than_the_deadline(
     victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
-    """kafka-python's own future may stay open for ever; ours does not, and afterwards all is well again."""
+    """Whoever waits is told at the deadline, and afterwards all is well again."""
     publisher = make(own_settings, deadline_seconds=1.5)
     await _again(publisher, 20, b"before")
     with paused(victim):
@@ -197,9 +197,6 @@ async def test_what_is_unacknowledged_is_bounded(
         for future in waiting:
             with pytest.raises(BrokerUnavailable):
                 await future
-        # The callers were told, but the client still holds their records: the bound is about memory.
-        with pytest.raises(Overloaded):
-            publisher.publish(TOPIC, b"k", b"v")
     assert isinstance(await _again(publisher, 20), Ack)
 
 
@@ -240,7 +237,7 @@ async def test_killed_broker_is_found_again(
 async def test_broker_that_was_away_for_long_is_written_to_at_once(
     victim: RunningBroker, own_settings: KafkaSettings, make: Publisher
 ) -> None:
-    """Away for longer than kafka-python keeps a batch, with records under way: the first seconds after it count again."""
+    """Away for longer than the client keeps a record, with records under way: the first seconds after it count again."""
     publisher = make(own_settings, deadline_seconds=2.0)
     await _again(publisher, 20, b"before")
     assert victim.kafka.pid is not None
