@@ -57,7 +57,7 @@ log = get_logger(__name__)
 
 FEW = 200
 """Records of one batch; after so few the reader has caught up, and gathers before it stores again."""
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.15
 """A page may be this much behind; each batch is a commit of its own."""
 
 

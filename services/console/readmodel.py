@@ -7,10 +7,10 @@ again from the topics, never repair it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -88,6 +88,12 @@ _involved = Table(
     Column("complaint_id", String(256), primary_key=True),
     Index("involved_of_complaint", "complaint_id"),
 )
+# The statements of every batch, built once.
+_PUT_EVENT: Final = insert(_events)
+_PUT_COMPLAINT: Final = insert(_complaints)
+_CHANGE_COMPLAINT: Final = update(_complaints).where(_complaints.c.complaint_id == bindparam("id"))
+_CLEAR_INVOLVED: Final = delete(_involved).where(_involved.c.complaint_id == bindparam("id"))
+_PUT_INVOLVED: Final = insert(_involved)
 _IN_ONE_QUERY: Final = 500
 """SQLite refuses statements with too many parameters."""
 
@@ -110,7 +116,7 @@ def absorb(connection: Connection, facts: Sequence[Fact], positions: Mapping[Pla
     """Take in events and note how far the topics are read; gives the number of those that were new."""
     fresh = _unseen(connection, facts)
     if fresh:
-        connection.execute(insert(_events), [_event_row(fact) for fact in fresh])
+        connection.execute(_PUT_EVENT, [_event_row(fact) for fact in fresh])
         before = _summaries(connection, sorted({fact.complaint_id for fact in fresh}))
         after: dict[str, Summary] = dict(before)
         for fact in fresh:
@@ -141,7 +147,7 @@ def story(connection: Connection, complaint_id: str) -> list[Fact]:
             offset=row.offset,
             source=row.source,
             causation_id=row.causation_id,
-            data=json.loads(row.data),
+            data=from_json(row.data),
         )
         for row in rows
     ]
@@ -243,8 +249,12 @@ def _event_row(fact: Fact) -> dict[str, Any]:
         "offset": fact.offset,
         "source": fact.source,
         "causation_id": fact.causation_id,
-        "data": json.dumps(fact.data, ensure_ascii=False),
+        "data": _text(fact.data),
     }
+
+
+def _text(data: Any) -> str:
+    return to_json(data).decode()
 
 
 def _summaries(connection: Connection, complaint_ids: Sequence[str]) -> dict[str, Summary]:
@@ -269,11 +279,11 @@ def _summary(row: Any) -> Summary:
         state=row.state,
         revision=row.revision,
         who_can_help=row.who_can_help,
-        departments=tuple(json.loads(row.departments)),
+        departments=tuple(from_json(row.departments)),
         since=row.since,
         next_check_at=row.next_check_at,
-        customer_words=json.loads(row.customer_words),
-        decision=None if row.decision is None else json.loads(row.decision),
+        customer_words=from_json(row.customer_words),
+        decision=None if row.decision is None else from_json(row.decision),
     )
 
 
@@ -285,10 +295,10 @@ def _store(
         _summary_row(one) for id_, one in after.items() if id_ in before and one != before[id_]
     ]
     if made:
-        connection.execute(insert(_complaints), made)
+        connection.execute(_PUT_COMPLAINT, made)
     if changed:
         connection.execute(
-            update(_complaints).where(_complaints.c.complaint_id == bindparam("id")),
+            _CHANGE_COMPLAINT,
             [row | {"id": row.pop("complaint_id")} for row in changed],
         )
     moved = [
@@ -298,7 +308,7 @@ def _store(
     ]
     if moved:
         connection.execute(
-            delete(_involved).where(_involved.c.complaint_id == bindparam("id")),
+            _CLEAR_INVOLVED,
             [{"id": one.complaint_id} for one in moved],
         )
         rows = [
@@ -307,7 +317,7 @@ def _store(
             for department in sorted(one.involved)
         ]
         if rows:
-            connection.execute(insert(_involved), rows)
+            connection.execute(_PUT_INVOLVED, rows)
 
 
 def _summary_row(one: Summary) -> dict[str, Any]:
@@ -321,9 +331,9 @@ def _summary_row(one: Summary) -> dict[str, Any]:
         "state": one.state,
         "revision": one.revision,
         "who_can_help": one.who_can_help,
-        "departments": json.dumps(one.departments),
+        "departments": _text(one.departments),
         "since": one.since,
         "next_check_at": one.next_check_at,
-        "customer_words": json.dumps(one.customer_words, ensure_ascii=False),
-        "decision": None if one.decision is None else json.dumps(one.decision, ensure_ascii=False),
+        "customer_words": _text(one.customer_words),
+        "decision": None if one.decision is None else _text(one.decision),
     }
