@@ -4,6 +4,9 @@ It stands apart from `linear` because it sees what a sum over words cannot: whic
 strongest place in a long text, and what comes early. Each word is a vector, a window is the sum of what its five words say to
 each filter, and of each filter the best window counts twice: as it is, and the less the later it comes.
 
+A trouble that the text denies ("tidak pecah") is no word at all here: a network that is shown thousands of troubles and a few
+denials does not learn them.
+
 All is whole numbers, so that the result is the same on every machine: products of whole numbers below 2**53 are exact in
 floating point in any order, whichever library adds them up.
 
@@ -12,8 +15,8 @@ Hazard: what a word says is remembered up to `_REMEMBERED` words (a few kilobyte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from math import sqrt
 from typing import Final
 
@@ -45,6 +48,42 @@ class WindowsError(ValueError):
     """The lines of a network cannot be used; the message says why."""
 
 
+_DENIES: Final = 1
+_BETWEEN: Final = 2
+_DENIABLE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Denials:
+    """Words that deny ("tidak"), words that may stand between ("ada", "yang"), and the stems of troubles that can be denied."""
+
+    deny: frozenset[str]
+    between: frozenset[str]
+    stems: frozenset[str]
+
+    def kind(self, word: str, language: str) -> int:
+        """Return what a spelled word is here; 0 is none of the three."""
+        if word in self.deny:
+            return _DENIES
+        if word in self.between:
+            return _BETWEEN
+        return _DENIABLE if features.stem(word, language) in self.stems else 0
+
+
+def denied(kinds: Iterable[int]) -> list[int]:
+    """Return the places of the words that are denied, from each word's kind."""
+    found: list[int] = []
+    denies = False
+    for place, kind in enumerate(kinds):
+        if kind == _DENIES:
+            denies = True
+        elif kind != _BETWEEN:
+            if denies and kind == _DENIABLE:
+                found.append(place)
+            denies = False
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """One language's network.
@@ -61,20 +100,27 @@ class Windows:
     kept: Whole
     start: Whole
     scale: float
+    denials: Denials | None
     _known: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict, compare=False)
     _said: npt.NDArray[np.int16] = field(init=False, compare=False)
     """What a word (its row in ``_known``) says in each place of a window to each filter; row 0 is no word."""
+    _kinds: bytearray = field(init=False, compare=False)
+    """What a word (its row) is to `Denials`."""
+    _denying: set[int] = field(default_factory=set, compare=False)
+    """Rows of the words that deny."""
 
     def __post_init__(self) -> None:
         """Make room for words; memory is taken only as they come."""
         room = np.zeros((_REMEMBERED + LONGEST, WIDTH, len(self.bias)), dtype=np.int16)
         object.__setattr__(self, "_said", room)
+        object.__setattr__(self, "_kinds", bytearray(len(room)))
 
     def logits(self, words: Sequence[str], places: Sequence[tuple[str, ...]]) -> list[float]:
         """Return what the network adds to each label's logit; ``words`` are spelled, ``places`` their concepts."""
         known = self._known
         if len(known) >= _REMEMBERED:
             known.clear()
+            self._denying.clear()
         found = [0] * EDGE
         for one in zip(words[:LONGEST], places, strict=False):
             row = known.get(one)
@@ -82,6 +128,10 @@ class Windows:
         count = len(found) - EDGE
         if count == 0:
             return [0.0] * self.kept.shape[1]
+        if not self._denying.isdisjoint(found):
+            kinds = self._kinds
+            for place in denied([kinds[row] for row in found]):
+                found[place] = 0
         said = self._said.take([*found, *[0] * EDGE], axis=0)
         heard = said[:count, 0] + self.bias
         for place in range(1, WIDTH):
@@ -104,6 +154,10 @@ class Windows:
         said = np.rint((vector @ self.filters) / VECTOR_UNITS)
         row = len(self._known) + 1
         self._known[one] = row
+        if self.denials is not None:
+            kind = self._kinds[row] = self.denials.kind(word, self.language)
+            if kind == _DENIES:
+                self._denying.add(row)
         self._said[row] = np.clip(said, -LOUDEST, LOUDEST).reshape(WIDTH, -1)
         return row
 
@@ -118,6 +172,7 @@ def read(lines: Sequence[str], language: str, labels: int) -> Windows:
     Raises:
         WindowsError: The numbers are not as many as there should be.
     """
+    lines, denials = _denials(lines)
     try:
         parts = [lines.index(name) for name in ("bias", "filters", "kept", "start", "scale")]
     except ValueError as error:
@@ -141,7 +196,18 @@ def read(lines: Sequence[str], language: str, labels: int) -> Windows:
         kept=_table(kept, labels),
         start=_table(start, labels)[0],
         scale=float(scale[0]),
+        denials=denials,
     )
+
+
+def _denials(lines: Sequence[str]) -> tuple[Sequence[str], Denials | None]:
+    """Return the lines before the last part, and that part: the denials, where the network has them."""
+    if "denials" not in lines:
+        return lines, None
+    at = lines.index("denials")
+    if len(lines) != at + 1 + len(fields(Denials)):
+        raise WindowsError("a line of the denials is missing")
+    return lines[:at], Denials(*(frozenset(line.split()) for line in lines[at + 1 :]))
 
 
 def _table(lines: Sequence[str], width: int) -> Whole:

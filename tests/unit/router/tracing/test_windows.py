@@ -61,6 +61,19 @@ def test_words_seen_before_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert used.logits(["malah", "batal"], [(), ()]) == _said(["malah", "batal"])
 
 
+def test_a_denied_trouble_is_no_word() -> None:
+    """What a denial stands before is not heard, also over words between; what ends the denial, and no trouble, is."""
+    lines = [*TOGETHER, "denials", "tidak", "ada yang", "malah"]
+    heard = _said(["malah", "malah"])
+    assert _said(["malah", "malah"], lines) == heard
+    assert _said(["tidak", "malah", "malah"], lines) == [0.0, 0.0]
+    assert _said(["tidak", "ada", "yang", "malah", "malah"], lines) == [0.0, 0.0]
+    assert _said(["tidak", "cepat", "malah", "malah"], lines)[0] == heard[0]
+    assert _said(["tidak", "malah", "x", "malah", "malah"], lines)[0] == heard[0]
+    with pytest.raises(WindowsError, match="denials"):
+        read(lines[:-1], "id", 2)
+
+
 def test_words_beyond_the_longest_text_are_not_read() -> None:
     """A text may be as long as it likes, and an empty one says nothing."""
     assert _said(["x"] * LONGEST + ["malah", "malah"]) == [0.0, 0.0]
