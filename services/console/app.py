@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from services.console.feed import Feed
 from services.console.problems import problem
 from services.console.settings import ConsoleSettings
 from services.console.story import Labels
+from services.console.texts import LANGUAGES, say
 from services.registry.kept import load_kept
 from services.registry.watch import FolderWatch
 
@@ -35,7 +37,7 @@ log = get_logger(__name__)
 
 
 def labels_of(company: registry.Company, language: str) -> Labels:
-    """What the company calls its departments, activities and symptoms."""
+    """What the company calls its departments, activities and symptoms, in one of the pages' languages."""
     languages = (language, *company.company.languages)
 
     def name(names: dict[str, str]) -> str:
@@ -49,12 +51,13 @@ def labels_of(company: registry.Company, language: str) -> Labels:
             for id_, one in process.activities.items()
         },
         symptoms={id_: name(dict(one.names)) for id_, one in company.symptoms.items()},
+        say=say(language),
     )
 
 
 def application(
     engine: Engine,
-    labels: Labels,
+    labels: Mapping[str, Labels],
     *,
     languages: tuple[str, ...],
     zone: ZoneInfo,
@@ -69,7 +72,7 @@ def application(
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(handlers.router_for(engine, labels))
+    app.include_router(handlers.router_for(engine, labels[LANGUAGES[0]]))
     app.include_router(pages.router_for(engine, labels, languages, zone, answering))
 
     @app.exception_handler(HTTPException)
@@ -111,7 +114,7 @@ class Console:
         with self._engine.begin() as connection:
             readmodel.prepare(connection)
         timer: Clock = clock or SystemClock()
-        self._labels = labels_of(company, "en")
+        self._labels = {language: labels_of(company, language) for language in LANGUAGES}
         self._watch = FolderWatch(akar.registry)
         self._feed = Feed(
             kafka, company.inboxes(), self._engine, clock=timer, changed=self._company_changed
@@ -167,10 +170,11 @@ class Console:
         company = self._watch.look()
         if company is None:
             return None
-        new = labels_of(company, "en")
-        self._labels.departments.update(new.departments)
-        self._labels.activities.update(new.activities)
-        self._labels.symptoms.update(new.symptoms)
+        for language, labels in self._labels.items():
+            new = labels_of(company, language)
+            labels.departments.update(new.departments)
+            labels.activities.update(new.activities)
+            labels.symptoms.update(new.symptoms)
         return company.inboxes()
 
     def _run_feed(self, server: uvicorn.Server) -> None:

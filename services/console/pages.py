@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
@@ -24,21 +24,20 @@ from services.console import readmodel
 from services.console.handlers import RETRY_SECONDS, decode_cursor, encode_cursor
 from services.console.projection import Fact, Kind, Summary
 from services.console.story import (
-    STATES,
     Labels,
-    action,
     alerts,
     bars,
-    finding,
     instant,
-    kind,
     line,
     percent,
     speak,
     steps,
 )
+from services.console.texts import preferred
 
 ON_ONE_PAGE: Final = 50
+Wanted = Annotated[str, Header(max_length=400)]
+"""Which languages a browser likes."""
 TONES: Final = {
     "assigned": "active",
     "notified": "active",
@@ -71,30 +70,37 @@ class Answering:
 
 def router_for(
     engine: Engine,
-    labels: Labels,
+    voices: Mapping[str, Labels],
     languages: Sequence[str],
     zone: ZoneInfo,
     answering: Answering | None = None,
 ) -> APIRouter:
-    """The pages, reading from `engine`; sentences in the first of `languages`, times in `zone`."""
+    """The pages, reading from `engine`, each in the one of `voices` that its reader's browser likes best.
+
+    The router's sentences are in that language too if the company writes in it, else in the first of `languages`; times in `zone`.
+    """
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     reading = engine.execution_options(readonly=True)
-    templates = _environment(labels, zone)
+    templates = {name: _environment(labels, zone) for name, labels in voices.items()}
     style = files("services.console").joinpath("static/console.css").read_text(encoding="utf-8")
 
     def render(
-        name: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+        name: str,
+        language: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
     ) -> Response:
-        content = templates.get_template(name).render(**values)
-        return HTMLResponse(
-            content, status, headers={"cache-control": "no-store", **(headers or {})}
-        )
+        content = templates[language].get_template(name).render(**values)
+        plain = {"cache-control": "no-store", "vary": "accept-language"}
+        return HTMLResponse(content, status, headers={**plain, **(headers or {})})
 
     @router.get("/")
     def index(
         department: Annotated[str | None, Query(max_length=64)] = None,
         state: str | None = None,
         cursor: Annotated[str | None, Query(max_length=600)] = None,
+        accept_language: Wanted = "",
     ) -> Response:
         """The newest complaints, and how many there are."""
         wanted = state if state in {one.value for one in ComplaintState} else None
@@ -113,6 +119,7 @@ def router_for(
         last = page[-1] if len(found) > ON_ONE_PAGE else None
         return render(
             "index.html",
+            preferred(accept_language),
             complaints=page,
             total=sum(by_state.values()),
             by_state=sorted(by_state.items(), key=lambda item: (-item[1], item[0])),
@@ -124,19 +131,27 @@ def router_for(
 
     @router.get("/complaints/{complaint_id}")
     def complaint(
-        complaint_id: str, language: Annotated[str | None, Query(max_length=16)] = None
+        complaint_id: str,
+        language: Annotated[str | None, Query(max_length=16)] = None,
+        accept_language: Wanted = "",
     ) -> Response:
         """One complaint's story, its sentences in a language that the company writes in."""
+        spoken = preferred(accept_language)
         with reading.connect() as connection:
             summary = readmodel.summary(connection, complaint_id)
             facts = readmodel.story(connection, complaint_id)
         if summary is None:
             return render(
-                "missing.html", 404, {"retry-after": str(RETRY_SECONDS)}, complaint_id=complaint_id
+                "missing.html",
+                spoken,
+                404,
+                {"retry-after": str(RETRY_SECONDS)},
+                complaint_id=complaint_id,
             )
-        wanted = languages if language is None else (language, *languages)
+        wanted = (*([] if language is None else [language]), spoken, *languages)
         url = _answer_url(summary, facts, wanted, zone, answering or Answering())
-        return render("complaint.html", **_story(summary, facts, labels, wanted), answer_url=url)
+        told = _story(summary, facts, voices[spoken], wanted)
+        return render("complaint.html", spoken, **told, answer_url=url)
 
     @router.get("/static/console.css")
     def stylesheet() -> Response:
@@ -218,13 +233,16 @@ def _question(asked: Mapping[str, Any] | None, languages: Sequence[str]) -> str 
 
 
 def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
+    said = labels.say
+    months = said("page.months").split()
+
     def moment(value: str | int | None) -> str:
         if value is None:
             return ""
         at = datetime.fromisoformat(instant(value) if isinstance(value, int) else value).astimezone(
             zone
         )
-        return at.strftime("%-d %b %Y, %H:%M:%S %Z")
+        return f"{at.day} {months[at.month - 1]} {at:%Y, %H:%M:%S %Z}"
 
     environment = Environment(
         loader=PackageLoader("services.console"),
@@ -236,15 +254,25 @@ def _environment(labels: Labels, zone: ZoneInfo) -> Environment:
     environment.filters |= {
         "moment": moment,
         "iso": lambda value: instant(value) if isinstance(value, int) else value,
-        "percent": percent,
+        "percent": lambda share: percent(share, said),
         "department": labels.department,
         "activity": labels.activity,
         "symptom": labels.symptom,
-        "kind": kind,
-        "action": action,
-        "finding": finding,
-        "state": lambda state: STATES.get(state, state),
+        "kind": lambda word: said.word("kind", word),
+        "action": lambda word: said.word("action", word),
+        "finding": lambda word: said.word("finding", word),
+        "state": lambda state: said.word("state", state),
+        "nobody": lambda decision, group: said(f"{group}.{_unnamed(decision)}"),
         "tone": lambda word: TONES.get(word, "quiet"),
-        "plain": lambda word: str(word).replace("_", " "),
+        "of": lambda word, group: said.word(group, word),
     }
+    environment.globals |= {"t": said, "chrome": said.language}
     return environment
+
+
+def _unnamed(decision: Mapping[str, Any] | None) -> str:
+    """Why nobody is named, as a key of texts."""
+    outcome = (decision or {}).get("outcome")
+    if outcome in ("waiting", "asked", "triage"):
+        return str(outcome)
+    return "other" if decision else "untraced"

@@ -7,85 +7,13 @@ were just told that they caused something; they state what happened and never sc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.console.projection import Fact, Kind, Summary
+from services.console.texts import LANGUAGES, Say, say
 
-STATES: Final = {
-    "received": "Received",
-    "located": "Case found",
-    "traced": "Traced",
-    "assigned": "Assigned",
-    "waiting": "Waiting for a fact",
-    "asked": "Question asked",
-    "triage": "A person decides",
-    "external": "Outside the company",
-    "notified": "Department told",
-    "acknowledged": "Acknowledged",
-    "disputed": "Disputed",
-    "escalated": "Escalated",
-    "resolved": "Resolved",
-    "reopened": "Reopened",
-    "closed": "Closed",
-    "withdrawn": "Withdrawn",
-    "merged": "Part of an incident",
-    "erased": "Erased",
-}
-"""What people read for a state; the API gives the state itself."""
-
-_PARTIES: Final = {
-    "external": "an outside party",
-    "customer": "the customer's own step",
-    "promise": "the promise itself",
-    "unknown": "not known",
-}
-_FINDINGS: Final = {
-    "on_time": "on time",
-    "late": "late",
-    "overdue": "overdue",
-    "pending": "still running",
-    "fault": "recorded as not as it should be",
-    "skipped": "skipped",
-    "cancelled": "cancelled",
-    "contradiction": "contradicts another event",
-    "silent": "its system has said nothing",
-    "missing": "no event says when",
-    "disordered": "times out of order",
-    "backdated": "recorded after the complaint",
-    "promise_missed": "the promise, by which it was missed",
-    "promise_pending": "promise still open",
-    "clock_skew": "its clock does not agree with others",
-    "zone_error": "its time zone was off",
-    "duplicate": "sent twice, counted once",
-    "self_serving": "entered after the complaint; moves nothing until confirmed",
-    "disputed": "giver and receiver tell different times",
-    "attempt": "a first try that did not succeed",
-    "answered": "answered by a person",
-}
-_KINDS: Final = {
-    "delay": "took longer than planned",
-    "fault": "a recorded event",
-    "contradiction": "events that do not go together",
-    "promise": "every step in time, the promise too short",
-    "external": "outside the company",
-    "customer": "the customer's own step",
-    "text": "by the words alone",
-    "unknown": "no event tells",
-}
-_REASONS: Final = {
-    "retraced": "later news changed the picture",
-    "answered": "the question has been answered",
-    "unanswered": "no answer came in time, a person decides",
-    "withdrawn_by_customer": "the customer withdrew the complaint",
-}
-_ACTIONS: Final = {
-    "finish": "holds the open step",
-    "manage": "speaks with the party outside that holds the open step",
-    "remedy": "can put it right",
-    "decide": "reads the complaint and decides",
-}
 _TIMED: Final = frozenset({"on_time", "late", "overdue", "promise_missed"})
 
 
@@ -99,10 +27,12 @@ class Labels:
     departments: dict[str, str]
     activities: dict[str, str]
     symptoms: dict[str, str]
+    say: Say = field(default_factory=lambda: say(LANGUAGES[0]))
+    """The language that it is told in."""
 
     def department(self, id_: str) -> str:
         """A department's name, or what stands for a cause that is none."""
-        return self.departments.get(id_) or _PARTIES.get(id_) or _plain(id_)
+        return self.departments.get(id_) or self.say.word("party", id_)
 
     def activity(self, id_: str) -> str:
         """An activity's name."""
@@ -166,84 +96,90 @@ class Alert:
 
 def line(fact: Fact, labels: Labels) -> str:
     """What happened, in one sentence."""
-    data = fact.data
+    data, said = fact.data, labels.say
     match fact.kind:
         case Kind.RECEIVED:
-            about = f" about {data['case_id']}" if data.get("case_id") else ""
-            return f"The customer complained{about} through {data['channel']}."
+            key = "complained_about" if data.get("case_id") else "complained"
+            return said(f"line.{key}", case=data.get("case_id"), channel=data["channel"])
         case Kind.MESSAGED:
-            return f"The customer wrote again ({_plain(data['kind'])}) through {data['channel']}."
+            return said(
+                "line.wrote", kind=said.word("message", data["kind"]), channel=data["channel"]
+            )
         case Kind.TRACED:
-            how = _LOCATED.get(data.get("located_by") or "")
-            about = f" (about {data['case_id']}, {how})" if how else ""
-            return f"Decision {data['revision']}{about}: {_causes(data, labels)}"
+            located = data.get("located_by") or ""
+            how = said.word("located", located) if located in _LOCATED else ""
+            return said(
+                "line.decision_about" if how else "line.decision",
+                revision=data["revision"],
+                case=data.get("case_id"),
+                how=how,
+                causes=_causes(data, labels),
+            )
         case Kind.STATUS:
-            state = STATES.get(data["state"], _plain(data["state"])).lower()
             helper = data.get("who_can_help")
-            return f"Now: {state}." + (f" {labels.department(helper)} can help." if helper else "")
+            return said(
+                "line.now_help" if helper else "line.now",
+                state=said.word("state", data["state"]).lower(),
+                department=labels.department(helper) if helper else "",
+            )
         case Kind.OPENED:
-            verb = "was told more about" if data.get("updated") else "got"
-            roles = " and ".join(_ROLES.get(role, _plain(role)) for role in data["roles"])
-            return f"{labels.department(data['department'])} {verb} an assignment: {roles}."
+            return said(
+                "line.told_more" if data.get("updated") else "line.got",
+                department=labels.department(data["department"]),
+                roles=said("line.and").join(said.word("role", role) for role in data["roles"]),
+            )
         case Kind.WITHDRAWN:
-            why = _REASONS.get(data["reason"]) or _plain(data["reason"])
-            return (
-                f"The assignment of {labels.department(data['department'])} was taken back: {why}."
+            return said(
+                "line.taken_back",
+                department=labels.department(data["department"]),
+                why=said.word("reason", data["reason"]),
             )
         case Kind.NOTIFIED:
             return _told(data, labels)
 
 
-_ROLES: Final = {
-    "cause": "see what caused it",
-    "recovery": "help the customer",
-    "answer": "answer one question",
-}
-_LOCATED: Final = {
-    "text": "named in the customer's words",
-    "customer": "the customer's case that fits best",
-    "answered": "named by the customer when asked",
-}
+_LOCATED: Final = frozenset({"text", "customer", "answered"})
+"""How a case was found, where that is worth a word."""
 
 
 def _causes(data: Mapping[str, Any], labels: Labels) -> str:
     causes = sorted(
         data.get("causes", ()), key=lambda cause: (-cause["share"], cause["department"])
     )
-    outcome = data["outcome"]
+    said, outcome = labels.say, data["outcome"]
     if outcome == "waiting":
-        return "it waits for a fact that is not there yet."
+        return said("line.waits")
     if outcome == "asked":
-        if data.get("question") is None:
-            return "several cases may be meant; the customer is asked which one."
-        return "one fact would decide; its owner is asked."
+        return said("line.which" if data.get("question") is None else "line.one_fact")
     named = ", ".join(
-        f"{labels.department(cause['department'])} {percent(cause['share'])}" for cause in causes
+        f"{labels.department(cause['department'])} {percent(cause['share'], said)}"
+        for cause in causes
     )
-    sure = f" (confidence {percent(data['confidence'])})"
+    sure = percent(data["confidence"], said)
     if outcome == "triage":
-        return f"not sure enough, a person decides{': ' + named if named else ''}{sure}."
-    return f"{named or 'no cause named'}{sure}."
+        return said("line.unsure_named" if named else "line.unsure", named=named, confidence=sure)
+    return said("line.named", named=named or said("line.no_cause"), confidence=sure)
 
 
 def _told(data: Mapping[str, Any], labels: Labels) -> str:
-    who = labels.department(data["department"])
-    match data["outcome"]:
-        case "delivered":
-            return f"{who} was told ({_plain(data['stage'])}), at attempt {data['attempt']}."
-        case "attempted":
-            return f"{who} could not be reached ({_reason(data)}); attempt {data['attempt']}, it will be tried again."
-        case "suppressed":
-            return f"{who} was not told ({_reason(data)})."
-        case "abandoned":
-            return f"{who} could not be reached ({_reason(data)}); given up after {data['attempt']} attempts."
-    return f"{who}: {_plain(data['outcome'])}."
+    outcome = data["outcome"]
+    return labels.say(
+        f"line.{outcome if outcome in _OUTCOMES else 'other'}",
+        department=labels.department(data["department"]),
+        stage=labels.say.word("stage", data["stage"]),
+        attempt=data["attempt"],
+        reason=_reason(data, labels.say),
+        outcome=labels.say.word("outcome", outcome),
+    )
 
 
-def _reason(data: Mapping[str, Any]) -> str:
+_OUTCOMES: Final = frozenset({"delivered", "attempted", "suppressed", "abandoned"})
+
+
+def _reason(data: Mapping[str, Any], said: Say) -> str:
     if data.get("status_code") is not None:
-        return f"it answered {data['status_code']}"
-    return _plain(data.get("detail") or "no reason given")
+        return said("line.status", status=data["status_code"])
+    return said.word("detail", data["detail"]) if data.get("detail") else said("line.no_reason")
 
 
 def bars(decision: Mapping[str, Any] | None, labels: Labels) -> list[Bar]:
@@ -260,7 +196,7 @@ def bars(decision: Mapping[str, Any] | None, labels: Labels) -> list[Bar]:
             Bar(
                 activity=labels.activity(item["activity"]),
                 finding=item["finding"],
-                words=finding(item["finding"]),
+                words=labels.say.word("finding", item["finding"]),
                 hours=item["hours"],
                 timed=timed,
                 start=50.0 if item["hours"] >= 0 else round(50.0 - length, 2),
@@ -291,7 +227,7 @@ def _step(item: Mapping[str, Any], first: float, whole: float, labels: Labels) -
         charged, unknown = 0.0, charged + unknown
     return Step(
         activity=labels.activity(item["activity"]),
-        department=labels.department(owner) if owner else "and before it, nothing tells them apart",
+        department=labels.department(owner) if owner else labels.say("page.together"),
         begin=item["begin"],
         end=item["end"],
         start=round(min(99.2, 100 * (begin - first) / whole), 2),
@@ -305,18 +241,18 @@ def _step(item: Mapping[str, Any], first: float, whole: float, labels: Labels) -
 
 
 def kind(word: str) -> str:
-    """What a kind of cause means, free of blame."""
-    return _KINDS.get(word) or _plain(word)
+    """What a kind of cause means, free of blame, in English."""
+    return say("en").word("kind", word)
 
 
 def action(word: str) -> str:
-    """How somebody can help."""
-    return _ACTIONS.get(word) or _plain(word)
+    """How somebody can help, in English."""
+    return say("en").word("action", word)
 
 
 def finding(word: str) -> str:
-    """What a finding means."""
-    return _FINDINGS.get(word) or _plain(word)
+    """What a finding means, in English."""
+    return say("en").word("finding", word)
 
 
 def _seconds(wire: str) -> float:
@@ -420,10 +356,12 @@ def story_document(summary: Summary, facts: Sequence[Fact], labels: Labels) -> d
     }
 
 
-def percent(share: float) -> str:
+def percent(share: float, said: Say | None = None) -> str:
     """A part of one in words."""
     # Rounded up to certainty it would say more than anyone knows.
-    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+    if 0.995 <= share < 1:
+        return (said or say("en"))("page.over_99")
+    return f"{100 * share:.0f} %"
 
 
 def _plain(word: str) -> str:

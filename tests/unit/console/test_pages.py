@@ -22,16 +22,18 @@ from services.console import readmodel
 from services.console.feed import fact_from, topics_of
 from services.console.pages import Answering, router_for
 from services.console.story import Labels
+from services.console.texts import LANGUAGES, say
 from tests.support.records import AT, Case
 
 TOPICS = topics_of(["packing"])
+VOICES = {one: Labels({}, {}, {}, say(one)) for one in LANGUAGES}
 
 
 @pytest.fixture
 def browser(engine: Engine) -> TestClient:
     """In front of the pages alone."""
     app = FastAPI()
-    app.include_router(router_for(engine, Labels({}, {}, {}), ("en",), ZoneInfo("Asia/Jakarta")))
+    app.include_router(router_for(engine, VOICES, ("en",), ZoneInfo("Asia/Jakarta")))
     return TestClient(app)
 
 
@@ -70,7 +72,7 @@ def answerable(engine: Engine, answering: Answering | None) -> TestClient:
     """Pages of a company that writes in two languages."""
     app = FastAPI()
     zone = ZoneInfo("Asia/Jakarta")
-    app.include_router(router_for(engine, Labels({}, {}, {}), ("en", "id"), zone, answering))
+    app.include_router(router_for(engine, VOICES, ("en", "id"), zone, answering))
     return TestClient(app)
 
 
@@ -144,3 +146,32 @@ def test_what_is_not_traced_yet_says_so(engine: Engine, browser: TestClient) -> 
     absorb(engine, [case.received(), case.status(ComplaintState.RECEIVED)])
     assert "not traced yet" in browser.get("/").text
     assert "Not traced yet." in browser.get(f"/complaints/{case.id}").text
+
+
+@pytest.mark.parametrize(("header", "language"), [("id-ID,id;q=0.9", "id"), ("en", "en")])
+def test_the_page_is_in_the_reader_s_language(engine: Engine, header: str, language: str) -> None:
+    """What the page says, and of the router's sentences those in that language; a chosen language of sentences stays."""
+    case = Case(1)
+    absorb(engine, case.whole())
+    browser = answerable(engine, None)
+    page = browser.get(f"/complaints/{case.id}", headers={"accept-language": header})
+    other = "en" if language == "id" else "id"
+    texts = {one: say(one).texts for one in LANGUAGES}
+    assert page.headers["vary"] == "accept-language"
+    assert f'<html lang="{language}">' in page.text
+    for key in ("page.why", "page.story", "page.who_can_help", "page.told"):
+        assert texts[language][key] in page.text
+        assert texts[other][key] not in page.text
+    sentences = {"en": "Packing ended 9.5 hours", "id": "Pengemasan selesai 9,5 jam"}
+    assert sentences[language] in page.text
+    assert sentences[other] not in page.text
+    chosen = browser.get(
+        f"/complaints/{case.id}?language={other}", headers={"accept-language": header}
+    ).text
+    assert sentences[other] in chosen
+    assert texts[language]["page.why"] in chosen
+    assert (
+        texts[language]["page.latest"] in browser.get("/", headers={"accept-language": header}).text
+    )
+    missing = browser.get("/complaints/nothing", headers={"accept-language": header})
+    assert texts[language]["page.no_such"] in missing.text
