@@ -24,7 +24,7 @@ from services.chassis.errors import ConfigurationError
 from services.cli.backtest_files import chunks, samples
 from services.cli.backtest_run import compare
 from services.cli.company import folder_of, load_company
-from services.router.backtest import NAMING, decide, leading
+from services.router.backtest import decide, leading
 from services.router.learning import (
     Label,
     expected_calibration_error,
@@ -34,6 +34,7 @@ from services.router.learning import (
 from services.router.rules import rules_from
 from services.router.tracing.choice import calibrated
 from services.router.tracing.company import Rules
+from services.router.tracing.members import NAMING
 from services.router.tracing.model import PARTS
 from services.router.tracing.symptoms import classify
 

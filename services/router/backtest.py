@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from schemas.vocabulary import Outcome
 from services.router.tracing.company import Costs, Rules
+from services.router.tracing.members import ASKED, NAMING, TRIAGE
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
 from services.router.tracing.symptoms import classify
 from services.router.tracing.tracer import trace
 
-NAMING: Final = frozenset({Outcome.ASSIGNED, Outcome.EXTERNAL})
 EXAMPLES: Final = 3
 """Complaints shown for each move."""
 NOBODY: Final = "nobody"
@@ -70,30 +69,30 @@ def told(decision: Decision, rules: Rules) -> tuple[str, ...]:
     """The departments inside that would be told that they are a cause."""
     if decision.outcome not in NAMING:
         return ()
-    parts: Counter[str] = Counter()
+    parts: dict[str, int] = {}
     for cause in decision.causes:
         department = cause.department
         if department is not None and not rules.departments[department].outside:
-            parts[department] += cause.parts
-    return tuple(sorted(d for d, part in parts.items() if part >= rules.policy.floor_parts))
+            parts[department] = parts.get(department, 0) + cause.parts
+    floor = rules.policy.floor_parts
+    return tuple(sorted([department for department, part in parts.items() if part >= floor]))
 
 
 def cost(decision: Decision, costs: Costs, cause: str | None) -> float:
     """What a decision costs: as it came out where a verdict is known, else as expected by its confidence."""
-    match decision.outcome:
-        case Outcome.ASSIGNED | Outcome.EXTERNAL:
-            wrong = float(leading(decision) != cause)
-            if cause is None:
-                wrong = 1 - decision.confidence_parts / PARTS
-            return wrong * (costs.wrong + (0.0 if cause == NOBODY else costs.missed))
-        case Outcome.ASKED:
-            return costs.ask
-        case Outcome.WAITING:
-            until = decision.waiting_until
-            days = 0.0 if until is None else max(0, until - decision.as_of) / _DAY
-            return days * costs.wait_per_day
-        case Outcome.TRIAGE:
-            return costs.triage
+    outcome = decision.outcome
+    if outcome in NAMING:
+        wrong = float(leading(decision) != cause)
+        if cause is None:
+            wrong = 1 - decision.confidence_parts / PARTS
+        return wrong * (costs.wrong + (0.0 if cause == NOBODY else costs.missed))
+    if outcome is TRIAGE:
+        return costs.triage
+    if outcome is ASKED:
+        return costs.ask
+    until = decision.waiting_until
+    days = 0.0 if until is None else max(0, until - decision.as_of) / _DAY
+    return days * costs.wait_per_day
 
 
 @dataclass(slots=True)

@@ -90,10 +90,12 @@ class Clock:
         found: list[OwnDelay] = []
         running, anchored = 0, False
         before: Step | None = None if not groups else self.timeline.steps.get(groups[0][-1])
+        activities = self.rules.activities
         for draft, planned in zip(drafts, owns, strict=True):
             members, begin, end, due, granted, step, unfinished = draft
             own: int | None
             until: int | None
+            owner: str | None
             if due is not None:
                 own, until, anchored = end - due - running, due, True
             else:
@@ -111,7 +113,9 @@ class Clock:
             if charged > 0 and (blur := _blur(before, step)) > 0:
                 unsure = min(charged, blur)
                 charged, unknown = charged - unsure, unknown + unsure
-            owner = _owner(self.rules, members)
+            owner = activities[members[0]].owner
+            if len(members) > 1 and [1 for key in members if activities[key].owner != owner]:
+                owner = None  # several share it, and nothing tells them apart
             event = step.finish_event if step is not None else None
             found.append(
                 OwnDelay(
@@ -261,14 +265,6 @@ def later(rules: Rules, calendar: str | None, at: int, duration: int) -> int:
     if calendar is None or calendar not in rules.calendars:
         return at + duration
     return rules.calendars[calendar].add(at, duration)
-
-
-def _owner(rules: Rules, members: tuple[str, ...]) -> str | None:
-    """Return the owner of a group, None where several share an inseparable stretch."""
-    if len(members) == 1:
-        return rules.activities[members[0]].owner
-    owners = {rules.activities[key].owner for key in members}
-    return owners.pop() if len(owners) == 1 else None
 
 
 def allowance_of(rule: ActivityRule, timeline: Timeline) -> int | None:

@@ -33,6 +33,7 @@ PROMISE: Final = CauseKind.PROMISE
 UNKNOWN: Final = CauseKind.UNKNOWN
 
 ASSIGNED: Final = Outcome.ASSIGNED
+ASKED: Final = Outcome.ASKED
 TRIAGE: Final = Outcome.TRIAGE
 NAMING: Final = frozenset({Outcome.ASSIGNED, Outcome.EXTERNAL})
 """Outcomes that name a cause."""

@@ -220,6 +220,8 @@ class Decision:
     """Most likely first; only where nobody is named."""
     timeline: tuple[Bar, ...] = ()
     """Only with words."""
+    learned: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what was learned, by name; the registry's digest covers them."""
 
     @property
     def confidence(self) -> float:

@@ -109,6 +109,7 @@ def trace(
         question=question,
         candidates=candidates,
         timeline=bars,
+        learned=rules.learned,
     )
 
 
