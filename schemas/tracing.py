@@ -156,6 +156,8 @@ class Decision(Contract):
     """For each sentence of an explanation, in order, the events that it rests on."""
     timeline: tuple[Bar, ...] = ()
     registry_digest: str
+    learned: dict[str, str] = Field(default_factory=dict)
+    """Name -> version of the learned priors and calibration that it was made with; part of that digest."""
     engine_version: str
     material: str
     """Hex digest of what makes two decisions differ; equal digests are one revision."""

@@ -68,10 +68,16 @@ def show(story: Mapping[str, Any], screen: Console, language: str | None = None)
     _decision(found[-1], screen, language)
 
 
+def _learned(decision: Mapping[str, Any]) -> str:
+    """With which version of learned priors and calibration it was made."""
+    versions = dict.fromkeys((decision.get("learned") or {}).values())
+    return f", learned {escape(', '.join(versions))}" if versions else ""
+
+
 def _decision(decision: Mapping[str, Any], screen: Console, language: str | None) -> None:
     screen.print(
         f"\n[bold]Revision {decision['revision']}: {decision['outcome']}[/], "
-        f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}{_case(decision)}"
+        f"confidence {decision['confidence']:.0%}, as of {decision['as_of']}{_case(decision)}{_learned(decision)}"
     )
     drawn = picture(decision)
     if drawn is not None:

@@ -335,6 +335,7 @@ def story_document(summary: Summary, facts: Sequence[Fact], labels: Labels) -> d
         "missing": decision.get("missing", []),
         "explanation": decision.get("explanation", {}),
         "registry_digest": decision.get("registry_digest"),
+        "learned": decision.get("learned", {}),
         "engine_version": decision.get("engine_version"),
         "notifications": [alert.document() for alert in alerts(facts)],
         "events": [

@@ -379,7 +379,7 @@ class Learned(_Table):
     """``learned/<name>.toml``: what verdicts taught, written by a command, promoted by a person."""
 
     version: Annotated[str, Field(min_length=1, max_length=64)]
-    """Part of the digest that every decision names; `akar registry history` tells it for each digest."""
+    """Named by every decision that was made with it."""
     note: str = ""
     """From what, and by whom it was promoted."""
     priors: dict[Slug, dict[Slug, Probability]] = {}

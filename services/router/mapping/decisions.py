@@ -166,6 +166,7 @@ def decision_fields(decision: model.Decision) -> dict[str, Any]:
         ),
         "timeline": tuple(_bar(bar) for bar in decision.timeline),
         "registry_digest": decision.registry_digest,
+        "learned": dict(decision.learned),
         "engine_version": decision.engine,
         "material": decision.digest(),
     }

@@ -223,6 +223,9 @@ def test_a_late_order_is_traced_to_its_department(pipeline: Pipeline) -> None:
     assert decision.outcome is Outcome.ASSIGNED
     assert [(cause.department, cause.share) for cause in decision.causes] == [("packing", 1.0)]
     assert decision.revision == 1
+    # With what it was made: the company, and within it the version of what verdicts taught.
+    assert decision.registry_digest == SHOP.rules.digest
+    assert decision.learned == SHOP.rules.learned != {}
     (opened,) = pipeline.inbox("packing")
     assert isinstance(opened, AssignmentOpenedV1)
     assert opened.share == 1.0
