@@ -145,7 +145,9 @@ class Feed:
         """Read until stopped."""
         with self._engine.begin() as connection:
             start = readmodel.offsets.load(connection)
-        reader = PartitionReader(self._kafka, list(self._topics), start=start, name=SERVICE)
+        reader = PartitionReader(
+            self._kafka, list(self._topics), start=start, name=SERVICE, gathering=True
+        )
         publisher = EventPublisher(self._kafka, name=SERVICE).start()
         try:
             while not self._stop.is_set():
