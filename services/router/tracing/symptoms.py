@@ -51,13 +51,19 @@ def words(text: str) -> list[str]:
 
 def detect(text: str, rules: Rules) -> str | None:
     """Return the language of a text among the company's packs; None when no word is known."""
-    found = words(text)
-    best, language = 0, None
+    pack = _spoken(words(text), rules)
+    return None if pack is None else pack.language
+
+
+def _spoken(found: Sequence[str], rules: Rules) -> LanguagePack | None:
+    """Return the pack that knows most of some words, None if none knows any."""
+    best, spoken = 0, None
     for pack in rules.packs:
-        count = sum(2 if word in pack.common else word in pack.exact for word in found)
+        common, exact = pack.common, pack.exact
+        count = sum([2 if word in common else word in exact for word in found])
         if count > best:
-            best, language = count, pack.language
-    return language
+            best, spoken = count, pack
+    return spoken
 
 
 def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScore, ...]:
@@ -68,7 +74,7 @@ def classify(text: str, language: str | None, rules: Rules) -> tuple[SymptomScor
     symptom is the company's vague one.
     """
     found = words(text)
-    pack = _pack(language, rules) or _pack(detect(text, rules), rules) or rules.packs[0]
+    pack = _pack(language, rules) or _spoken(found, rules) or rules.packs[0]
     if all(word.isdigit() for word in found):
         return (SymptomScore(rules.vague, 1.0),)
     written = spelled(found, pack)
