@@ -58,6 +58,23 @@ class FixedClock:
         self._monotonic += seconds
 
 
+class Interval:
+    """Says when it is time again, at most once in so many seconds; the first time at once."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._next = clock.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time; the next time is counted from here."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
 def microseconds(at: datetime) -> int:
     """Epoch microseconds of an aware time: the unit of the pure tracing core."""
     delta = at - _EPOCH

@@ -6,15 +6,49 @@ defaults wait for nothing, check no foreign keys and, in WAL mode, may lose the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
 from services.chassis.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 10_000
+
+
+class ForEach:
+    """A statement that is run for many rows, compiled once and given to the driver as it is.
+
+    SQLAlchemy prepares the parameters of each row in Python, which takes as long as SQLite takes for the row.
+
+    Hazard: values reach the driver unconverted, so it is for text, bytes, whole numbers and truth values only.
+
+    Args:
+        statement: With a column, or a `bindparam`, for each name of its rows.
+    """
+
+    def __init__(self, statement: Insert | Update | Delete) -> None:
+        self._statement = statement
+        self._compiled: dict[tuple[str, ...], tuple[str, Sequence[str] | None]] = {}
+
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for each of `rows`, all of which have the same names, within the caller's transaction."""
+        if not rows:
+            return
+        key = (connection.dialect.name, *rows[0])
+        found = self._compiled.get(key)
+        if found is None:
+            compiled = self._statement.compile(
+                dialect=connection.dialect, column_keys=list(rows[0])
+            )
+            found = self._compiled[key] = (str(compiled), compiled.positiontup)
+        text, order = found
+        if order is None:
+            connection.exec_driver_sql(text, list(rows))
+        else:
+            connection.exec_driver_sql(text, [tuple(row[name] for name in order) for row in rows])
 
 
 def sqlite_url(path: Path) -> str:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from services.chassis.database import ForEach
 from services.chassis.errors import ConfigurationError
 from services.chassis.records import Place
 
@@ -43,10 +44,13 @@ class Offsets:
             Column("next_offset", BigInteger, nullable=False),
         )
         # Built once, and run for all partitions together: every batch of records ends with them.
-        self._forget = delete(self._offsets).where(
-            self._offsets.c.topic == bindparam("of"), self._offsets.c.partition == bindparam("part")
+        self._forget = ForEach(
+            delete(self._offsets).where(
+                self._offsets.c.topic == bindparam("of"),
+                self._offsets.c.partition == bindparam("part"),
+            )
         )
-        self._put = insert(self._offsets)
+        self._put = ForEach(insert(self._offsets))
         self._version = Table(
             "schema_version", metadata, Column("version", Integer, nullable=False)
         )
@@ -74,13 +78,11 @@ class Offsets:
 
     def store(self, connection: Connection, positions: Mapping[Place, int]) -> None:
         """Note how far has been read, within the caller's transaction."""
-        if not positions:
-            return
-        connection.execute(
-            self._forget, [{"of": topic, "part": partition} for topic, partition in positions]
+        self._forget.run(
+            connection, [{"of": topic, "part": partition} for topic, partition in positions]
         )
-        connection.execute(
-            self._put,
+        self._put.run(
+            connection,
             [
                 {"topic": topic, "partition": partition, "next_offset": offset}
                 for (topic, partition), offset in positions.items()

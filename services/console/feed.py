@@ -30,7 +30,7 @@ from schemas.topics import (
 )
 from schemas.tracing import ComplaintTracedV1
 from services.chassis import metrics
-from services.chassis.clock import Clock, microseconds
+from services.chassis.clock import Clock, Interval, microseconds
 from services.chassis.consumer import PartitionReader
 from services.chassis.dead_letters import dead_letter
 from services.chassis.errors import TransientError
@@ -53,12 +53,10 @@ KINDS: Final[Mapping[type[Contract], Kind]] = {
     NotificationRecordedV1: Kind.NOTIFIED,
 }
 
-log = get_logger(__name__)
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at the company's folder, each of which asks for every file of it."""
 
-FEW = 200
-"""Records of one batch; after so few the reader has caught up, and gathers before it stores again."""
-GATHER_SECONDS = 0.15
-"""A page may be this much behind; each batch is a commit of its own."""
+log = get_logger(__name__)
 
 
 def topics_of(departments: Sequence[str]) -> dict[str, Topic]:
@@ -145,14 +143,16 @@ class Feed:
         """Read until stopped."""
         with self._engine.begin() as connection:
             start = readmodel.offsets.load(connection)
+        # Each batch is a commit of its own: what comes within a fetch's wait shares one.
         reader = PartitionReader(
             self._kafka, list(self._topics), start=start, name=SERVICE, gathering=True
         )
         publisher = EventPublisher(self._kafka, name=SERVICE).start()
+        looking = Interval(self._clock, LOOK_SECONDS)
         try:
             while not self._stop.is_set():
                 self.heartbeat.beat()
-                if (departments := self._changed()) is not None:
+                if looking.due() and (departments := self._changed()) is not None:
                     self._topics |= topics_of(departments)
                     reader.include(self._topics)
                 try:
@@ -160,8 +160,6 @@ class Feed:
                     if records:
                         self._absorb(records, publisher)
                     self._look(reader)
-                    if 0 < len(records) < FEW:
-                        self._stop.wait(GATHER_SECONDS)
                 except TransientError as error:
                     log.warning("waiting for kafka", error=error.detail)
                     self._rewind(reader)

@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from services.chassis.database import ForEach
 from services.chassis.errors import ConfigurationError
 from services.chassis.logs import get_logger
 from services.chassis.offsets import Offsets
@@ -89,11 +90,15 @@ _involved = Table(
     Index("involved_of_complaint", "complaint_id"),
 )
 # The statements of every batch, built once.
-_PUT_EVENT: Final = insert(_events)
-_PUT_COMPLAINT: Final = insert(_complaints)
-_CHANGE_COMPLAINT: Final = update(_complaints).where(_complaints.c.complaint_id == bindparam("id"))
-_CLEAR_INVOLVED: Final = delete(_involved).where(_involved.c.complaint_id == bindparam("id"))
-_PUT_INVOLVED: Final = insert(_involved)
+_PUT_EVENT: Final = ForEach(insert(_events))
+_PUT_COMPLAINT: Final = ForEach(insert(_complaints))
+_CHANGE_COMPLAINT: Final = ForEach(
+    update(_complaints).where(_complaints.c.complaint_id == bindparam("id"))
+)
+_CLEAR_INVOLVED: Final = ForEach(
+    delete(_involved).where(_involved.c.complaint_id == bindparam("id"))
+)
+_PUT_INVOLVED: Final = ForEach(insert(_involved))
 _IN_ONE_QUERY: Final = 500
 """SQLite refuses statements with too many parameters."""
 
@@ -116,7 +121,7 @@ def absorb(connection: Connection, facts: Sequence[Fact], positions: Mapping[Pla
     """Take in events and note how far the topics are read; gives the number of those that were new."""
     fresh = _unseen(connection, facts)
     if fresh:
-        connection.execute(_PUT_EVENT, [_event_row(fact) for fact in fresh])
+        _PUT_EVENT.run(connection, [_event_row(fact) for fact in fresh])
         before = _summaries(connection, sorted({fact.complaint_id for fact in fresh}))
         after: dict[str, Summary] = dict(before)
         for fact in fresh:
@@ -294,30 +299,22 @@ def _store(
     changed = [
         _summary_row(one) for id_, one in after.items() if id_ in before and one != before[id_]
     ]
-    if made:
-        connection.execute(_PUT_COMPLAINT, made)
-    if changed:
-        connection.execute(
-            _CHANGE_COMPLAINT,
-            [row | {"id": row.pop("complaint_id")} for row in changed],
-        )
+    _PUT_COMPLAINT.run(connection, made)
+    _CHANGE_COMPLAINT.run(connection, [row | {"id": row.pop("complaint_id")} for row in changed])
     moved = [
         one
         for id_, one in after.items()
         if one.involved != (before[id_].involved if id_ in before else frozenset())
     ]
-    if moved:
-        connection.execute(
-            _CLEAR_INVOLVED,
-            [{"id": one.complaint_id} for one in moved],
-        )
-        rows = [
+    _CLEAR_INVOLVED.run(connection, [{"id": one.complaint_id} for one in moved])
+    _PUT_INVOLVED.run(
+        connection,
+        [
             {"department": department, "complaint_id": one.complaint_id}
             for one in moved
             for department in sorted(one.involved)
-        ]
-        if rows:
-            connection.execute(_PUT_INVOLVED, rows)
+        ],
+    )
 
 
 def _summary_row(one: Summary) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.topics import DEPARTMENT_INBOX, NOTIFICATION_RECORDED, NOTIFIER_DLQ
 from services.chassis import database, metrics
-from services.chassis.clock import Clock, SystemClock
+from services.chassis.clock import Clock, Interval, SystemClock
 from services.chassis.consumer import PartitionReader
 from services.chassis.errors import BrokerUnavailable
 from services.chassis.health import Health, HealthServer, Heartbeat
@@ -46,6 +46,8 @@ T = TypeVar("T")
 OUTBOX = "notifier.outbox"
 """Transactional id, and the group that keeps how far the outbox is published."""
 REFRESH_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+"""Between two looks at the company's folder, each of which asks for every file of it."""
 DRAIN_SECONDS = 5.0
 
 log = get_logger(__name__)
@@ -217,9 +219,10 @@ class Notifier:
             start=positions,
             name="notifier",
         )
+        looking = Interval(self._clock, LOOK_SECONDS)
         while not self._stop.is_set():
             self._reading.beat()
-            if (company := self._watch.look()) is not None:
+            if looking.due() and (company := self._watch.look()) is not None:
                 log.info("the company was read again", inboxes=len(company.inboxes()))
                 reader.include(
                     DEPARTMENT_INBOX.for_department(name).name for name in company.inboxes()

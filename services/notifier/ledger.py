@@ -31,12 +31,14 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    null,
     select,
     update,
 )
 
 from schemas.codec import EncodedRecord
 from schemas.vocabulary import NotificationOutcome, NotificationStage
+from services.chassis.database import ForEach
 from services.chassis.offsets import Offsets
 from services.chassis.records import Outgoing
 from services.notifier.delivery import Alert, Known
@@ -98,17 +100,18 @@ _TAKE: Final = (
     .values(value=_counters.c.value + bindparam("count"))
     .returning(_counters.c.value)
 )
-_PUT: Final = insert(_outbox)
+_ADD: Final = ForEach(insert(_deliveries))
+_PUT: Final = ForEach(insert(_outbox))
 _WHERE: Final = _deliveries.c.notification_id == bindparam("id")
-_OPEN: Final = (
+_OPEN: Final = ForEach(
     update(_deliveries)
     .where(_WHERE)
     .values(outcome=bindparam("ended"), attempts=bindparam("made"), due_at=bindparam("due"))
 )
-_CLOSE: Final = (
+_CLOSE: Final = ForEach(
     update(_deliveries)
     .where(_WHERE)
-    .values(outcome=bindparam("ended"), attempts=bindparam("made"), due_at=None, body=None)
+    .values(outcome=bindparam("ended"), attempts=bindparam("made"), due_at=null(), body=null())
 )
 _IN_ONE_QUERY: Final = 500
 """SQLite refuses statements with too many parameters."""
@@ -175,24 +178,23 @@ def numbers(connection: Connection, count: int) -> range:
 
 def add(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     """Note deliveries that are to be sent and were never attempted."""
-    if deliveries:
-        connection.execute(
-            insert(_deliveries),
-            [
-                _row(delivery.alert, delivery.notification_id, delivery.receiver)
-                | {
-                    "causation_id": delivery.causation_id,
-                    "traceparent": delivery.traceparent,
-                    "planned": True,
-                    "number": delivery.number,
-                    "outcome": None,
-                    "attempts": delivery.attempts,
-                    "due_at": delivery.due_at,
-                    "body": delivery.body,
-                }
-                for delivery in deliveries
-            ],
-        )
+    _ADD.run(
+        connection,
+        [
+            _row(delivery.alert, delivery.notification_id, delivery.receiver)
+            | {
+                "causation_id": delivery.causation_id,
+                "traceparent": delivery.traceparent,
+                "planned": True,
+                "number": delivery.number,
+                "outcome": None,
+                "attempts": delivery.attempts,
+                "due_at": delivery.due_at,
+                "body": delivery.body,
+            }
+            for delivery in deliveries
+        ],
+    )
 
 
 def resume(connection: Connection, delivery: Delivery) -> Delivery:
@@ -273,12 +275,8 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
         | ({} if one.due_at is None else {"due": one.due_at})
         for one in settlements
     ]
-    for statement, of in (
-        (_CLOSE, [row for row in rows if "due" not in row]),
-        (_OPEN, [row for row in rows if "due" in row]),
-    ):
-        if of:
-            connection.execute(statement, of)
+    _CLOSE.run(connection, [row for row in rows if "due" not in row])
+    _OPEN.run(connection, [row for row in rows if "due" in row])
 
 
 def remember(
@@ -349,8 +347,8 @@ def tell(connection: Connection, events: Sequence[tuple[str, EncodedRecord]]) ->
     if not events:
         return
     sequences = _take(connection, "outbox", len(events))
-    connection.execute(
-        _PUT,
+    _PUT.run(
+        connection,
         [
             {
                 "sequence": sequence,

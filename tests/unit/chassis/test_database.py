@@ -5,10 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    null,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from services.chassis import database
+from services.chassis.database import ForEach
 from services.chassis.errors import ConfigurationError
 
 
@@ -53,3 +69,46 @@ def test_other_databases_are_refused() -> None:
     """An unknown database is refused with those that are known."""
     with pytest.raises(ConfigurationError, match="sqlite"):
         database.create("mysql://u@h/d")
+
+
+def test_a_statement_is_run_for_each_row(tmp_path: Path) -> None:
+    """Whatever SQLAlchemy would have done with text, bytes, numbers, truth and nothing; none for no rows."""
+    things = Table(
+        "things",
+        MetaData(),
+        Column("name", String(10), primary_key=True),
+        Column("number", BigInteger),
+        Column("flag", Boolean),
+        Column("raw", LargeBinary),
+    )
+    put = ForEach(insert(things))
+    change = ForEach(
+        update(things)
+        .where(things.c.name == bindparam("of"))
+        .values(number=bindparam("to"), raw=null())
+    )
+    forget = ForEach(delete(things).where(things.c.name == bindparam("of")))
+    engine = database.create(database.sqlite_url(tmp_path / "some.sqlite3"))
+    with engine.begin() as connection:
+        things.create(connection)
+        put.run(connection, [])
+        put.run(
+            connection,
+            [
+                {"raw": b"x", "name": "one", "number": 2**40, "flag": True},
+                {"raw": None, "name": "it's", "number": None, "flag": False},
+                {"raw": b"\0\xff", "name": "\u00fc", "number": -1, "flag": True},
+            ],
+        )
+        # Fewer columns, in another order: a statement of its own.
+        put.run(connection, [{"flag": False, "name": "few"}])
+        change.run(connection, [{"to": 7, "of": "one"}, {"to": 8, "of": "nobody"}])
+        forget.run(connection, [{"of": "it's"}])
+    with engine.connect() as connection:
+        rows = connection.execute(select(things).order_by(things.c.name)).all()
+    engine.dispose()
+    assert [tuple(row) for row in rows] == [
+        ("few", None, False, None),
+        ("one", 7, True, None),
+        ("\u00fc", -1, True, b"\0\xff"),
+    ]

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import encode
-from services.chassis.clock import FixedClock, SystemClock, from_microseconds, microseconds
+from services.chassis.clock import (
+    FixedClock,
+    Interval,
+    SystemClock,
+    from_microseconds,
+    microseconds,
+)
 from services.chassis.dead_letters import dead_letter
 from services.chassis.errors import BrokerUnavailable, Overloaded, PermanentError, TransientError
 from services.chassis.records import Received
@@ -96,6 +102,19 @@ def test_dead_letter_keeps_the_whole_record() -> None:
     assert data.headers == (("ce_id", "MQ=="), ("x", None))
     assert len(data.detail) == 1000
     assert encode(envelope).key == b"complaint.received:3:42"
+
+
+def test_an_interval_is_due_at_once_and_then_once_in_its_time() -> None:
+    """However often it is asked; a late answer does not make the next one early."""
+    clock = FixedClock(NOON)
+    interval = Interval(clock, 1.0)
+    assert [interval.due(), interval.due()] == [True, False]
+    clock.advance(0.9)
+    assert not interval.due()
+    clock.advance(2.5)
+    assert [interval.due(), interval.due()] == [True, False]
+    clock.advance(1.0)
+    assert interval.due()
 
 
 def test_dead_letter_of_the_same_record_has_the_same_id() -> None:
