@@ -463,7 +463,9 @@ def largest_remainder(amounts: list[float]) -> list[int]:
     total = math.fsum(amounts)
     exact = [amount * PARTS / total for amount in amounts]
     parts = [math.floor(value) for value in exact]
-    order = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for position in order[: PARTS - sum(parts)]:
-        parts[position] += 1
+    left = PARTS - sum(parts)
+    if left:
+        order = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+        for position in order[:left]:
+            parts[position] += 1
     return parts
