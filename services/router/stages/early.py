@@ -25,6 +25,7 @@ from services.router.stages.base import Record
 
 PATIENCE: Final = timedelta(hours=1)
 """Since the message was written.  Only a lag between two topics is bridged: the complaint was accepted before its message."""
+_ANY: Final = "early"
 
 
 @dataclass(slots=True)
@@ -58,10 +59,13 @@ def keep(partition: Partition, record: Record, envelope: Envelope[ComplaintMessa
     item = rows.number(record.offset)
     partition.store.put(rows.EARLY + complaint.encode(), item, json.dumps(row).encode())
     partition.store.put(rows.UNTIL, rows.number(until) + item + complaint.encode(), b"1")
+    partition.memory[_ANY] = True
 
 
 def take(partition: Partition, complaint: str) -> Iterator[Envelope[ComplaintMessagedV1]]:
     """The messages that came before their complaint, in their order; they are kept no longer."""
+    if not _any(partition):
+        return
     group = rows.EARLY + complaint.encode()
     for item, row in partition.store.items(group):
         partition.store.delete(group, item)
@@ -69,6 +73,14 @@ def take(partition: Partition, complaint: str) -> Iterator[Envelope[ComplaintMes
         yield codec.decode(
             (ComplaintMessagedV1,), key=record.key, value=record.value, headers=record.headers
         )
+
+
+def _any(partition: Partition) -> bool:
+    """Whether a message may be kept in this partition: mostly none is, and no complaint need look for its own."""
+    found: bool | None = partition.memory.get(_ANY)
+    if found is None:
+        found = partition.memory[_ANY] = bool(partition.store.items(rows.UNTIL, most=1))
+    return found
 
 
 def expired(partition: Partition, now: int) -> Iterator[KeptRecord]:
