@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import floor
 from typing import Final
 
@@ -36,6 +37,9 @@ _LEAST: Final = 0.08
 _SURE_FROM: Final = 0.12
 """Below this the likeliest symptom of a model is a guess, and nothing is named."""
 
+_REMEMBERED: Final = 8_192
+"""Words whose stretched letters are remembered as shortened; speed only."""
+
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+")
 _STRETCHED: Final = re.compile(r"([a-z])\1{2,}")
 
@@ -46,7 +50,12 @@ def words(text: str) -> list[str]:
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain)
         plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return _WORD.findall(_STRETCHED.sub(r"\1", plain))
+    return list(map(_shortened, _WORD.findall(plain)))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _shortened(word: str) -> str:
+    return _STRETCHED.sub(r"\1", word)
 
 
 def detect(text: str, rules: Rules) -> str | None:
@@ -135,7 +144,8 @@ def weigh(words_concepts: Sequence[tuple[str, ...]], pack: LanguagePack) -> Mapp
     weights: dict[str, float] = {}
     for concept in sorted(places):
         for cue in pack.cues.get(concept, ()):
-            if _speaks(cue, places):
+            # Most cues want a second concept that the text has not: asked here, before a call.
+            if (len(cue.words) == 1 or cue.words[1] in places) and _speaks(cue, places):
                 weights[cue.symptom] = weights.get(cue.symptom, 0.0) + cue.weight
     return weights
 
@@ -148,17 +158,26 @@ def _pack(language: str | None, rules: Rules) -> LanguagePack | None:
 
 
 def _speaks(cue: Cue, places: Mapping[str, list[int]]) -> bool:
-    """Say whether all concepts of the cue stand close enough, and none that voids it anywhere."""
+    """Say whether all concepts of the cue stand close enough, and none that voids it anywhere; the second one is there."""
     for concept in cue.without:
         if concept in places:
             return False
-    rest = cue.words[1:]
-    if not rest:
+    words = cue.words
+    if len(words) == 1:
         return True
+    if len(words) == 2:
+        within, least = cue.within, 0 if cue.ordered else -cue.within
+        there = places[words[1]]
+        for here in places[words[0]]:
+            for other in there:
+                if least <= other - here <= within and other != here:
+                    return True
+        return False
+    rest = words[1:]
     for concept in rest:
         if concept not in places:
             return False
-    return any(_near(rest, position, cue, places, (position,)) for position in places[cue.words[0]])
+    return any(_near(rest, position, cue, places, (position,)) for position in places[words[0]])
 
 
 def _near(
