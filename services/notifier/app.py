@@ -50,6 +50,10 @@ LOOK_SECONDS = 1.0
 """Between two looks at the company's folder, each of which asks for every file of it."""
 DRAIN_SECONDS = 5.0
 
+FEW = 50
+GATHER_SECONDS = 0.005
+"""One decision's alerts lie in several inboxes and arrive one after another; planned together they are one commit."""
+
 log = get_logger(__name__)
 
 
@@ -235,6 +239,8 @@ class Notifier:
                 continue
             if not records:
                 continue
+            if len(records) < FEW:
+                records += reader.poll(GATHER_SECONDS)
             deliveries = self._bookkeeper.submit(inboxes.change(records)).result()
             loop.call_soon_threadsafe(lanes.add, deliveries)
             newest = max(record.timestamp for record in records)

@@ -39,7 +39,7 @@ class Recorder:
         gather_seconds: How long an attempt may wait for others to be stored with.
     """
 
-    def __init__(self, bookkeeper: Bookkeeper, *, gather_seconds: float = 0.02) -> None:
+    def __init__(self, bookkeeper: Bookkeeper, *, gather_seconds: float = 0.05) -> None:
         self._bookkeeper = bookkeeper
         self._gather = gather_seconds
         self._gone: dict[str, str] = {}

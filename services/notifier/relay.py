@@ -103,11 +103,14 @@ class Relay:
         """Publish until stopped, and then what is left."""
         while not self._stop.is_set():
             self._more.clear()
-            if self._publish():
+            published = self._publish()
+            if published == MOST_IN_ONE_TRANSACTION:
                 continue
             self._caught_up_at = self._clock.monotonic()
-            if self._position > self._forgotten:
+            if not published and self._position > self._forgotten:
                 self._forget()
+            # What was stored during the transaction is gathered, too: one right behind another would be small, and the
+            # broker refuses it again and again until it has ended the one before.
             if self._more.wait(1.0):
                 self._stop.wait(GATHER_SECONDS)
         while self._publish():
@@ -119,14 +122,15 @@ class Relay:
         self._stop.set()
         self._more.set()
 
-    def _publish(self) -> bool:
+    def _publish(self) -> int:
+        """Publish what comes next; gives how many events, or the most there can be when there may be more."""
         if self._in_doubt:
             # Stopped before the broker could be asked: the next life asks.
-            return False
+            return 0
         with self._engine.connect() as connection, connection.begin():
             batch = ledger.untold(connection, after=self._position, most=MOST_IN_ONE_TRANSACTION)
         if not batch:
-            return False
+            return 0
         last = batch[-1][0]
         try:
             self._publisher.publish([record for _, record in batch], position=last)
@@ -137,7 +141,9 @@ class Relay:
             self._reopen()
         if self._position - self._forgotten >= FORGET_EVERY:
             self._forget()
-        return not self._stop.is_set() or self._position == last
+        if self._position == last:
+            return len(batch)
+        return 0 if self._stop.is_set() else MOST_IN_ONE_TRANSACTION
 
     def _reopen(self) -> None:
         wait: Callable[[float], bool] = self._stop.wait
