@@ -238,7 +238,8 @@ class Rules:
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""
         position = bisect_right(self.offset_starts, at) - 1
-        return _EPOCH + timedelta(microseconds=at, seconds=self.offsets[position][1])
+        seconds, rest = divmod(at, 1_000_000)
+        return _EPOCH + timedelta(0, seconds + self.offsets[position][1], rest)
 
     def name(self, names: Mapping[str, str], language: str) -> str:
         """Return the name in a language, else in the first language the company has it in."""
