@@ -15,8 +15,10 @@ Hazard: what a word says is remembered up to `_REMEMBERED` words (a few kilobyte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from math import sqrt
 from typing import Final
 
@@ -44,6 +46,15 @@ Whole = npt.NDArray[np.float64]
 """Whole numbers in floating point."""
 
 
+_NO_WORDS: Final = (0,) * EDGE
+
+
+@lru_cache(maxsize=LONGEST)
+def _falling(count: int) -> npt.NDArray[np.int32]:
+    """Return ``count`` down to 1, one below the other."""
+    return np.arange(count, 0, -1, dtype=np.int32)[:, None]
+
+
 class WindowsError(ValueError):
     """The lines of a network cannot be used; the message says why."""
 
@@ -51,6 +62,8 @@ class WindowsError(ValueError):
 _DENIES: Final = 1
 _BETWEEN: Final = 2
 _DENIABLE: Final = 3
+_DENIED: Final = re.compile(rb"\x01[\x01\x02]*\x03")
+"""Kinds of words in a row: one that denies, any between, a trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +85,7 @@ class Denials:
 
 def denied(kinds: Iterable[int]) -> list[int]:
     """Return the places of the words that are denied, from each word's kind."""
-    found: list[int] = []
-    denies = False
-    for place, kind in enumerate(kinds):
-        if kind == _DENIES:
-            denies = True
-        elif kind != _BETWEEN:
-            if denies and kind == _DENIABLE:
-                found.append(place)
-            denies = False
-    return found
+    return [found.end() - 1 for found in _DENIED.finditer(bytes(kinds))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Windows:
     denials: Denials | None
     _known: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict, compare=False)
     _said: npt.NDArray[np.int16] = field(init=False, compare=False)
-    """What a word (its row in ``_known``) says in each place of a window to each filter; row 0 is no word."""
+    """What a word (its row in ``_known``) says in each place of a window to each filter, with the bias in the first."""
     _kinds: bytearray = field(init=False, compare=False)
     """What a word (its row) is to `Denials`."""
     _denying: set[int] = field(default_factory=set, compare=False)
@@ -112,34 +116,33 @@ class Windows:
     def __post_init__(self) -> None:
         """Make room for words; memory is taken only as they come."""
         room = np.zeros((_REMEMBERED + LONGEST, WIDTH, len(self.bias)), dtype=np.int16)
+        # A window has one word, or none, in its first place: the bias is said there.
+        room[0, 0] = self.bias
         object.__setattr__(self, "_said", room)
         object.__setattr__(self, "_kinds", bytearray(len(room)))
 
     def logits(self, words: Sequence[str], places: Sequence[tuple[str, ...]]) -> list[float]:
         """Return what the network adds to each label's logit; ``words`` are spelled, ``places`` their concepts."""
+        if not words:
+            return [0.0] * self.kept.shape[1]
         known = self._known
         if len(known) >= _REMEMBERED:
             known.clear()
             self._denying.clear()
-        found = [0] * EDGE
-        for one in zip(words[:LONGEST], places, strict=False):
-            row = known.get(one)
-            found.append(self._learn(one) if row is None else row)
-        count = len(found) - EDGE
-        if count == 0:
-            return [0.0] * self.kept.shape[1]
+        met = list(zip(words[:LONGEST], places, strict=False))
+        count = len(met)
+        found = [known[one] if one in known else self._learn(one) for one in met]
         if not self._denying.isdisjoint(found):
-            kinds = self._kinds
-            for place in denied([kinds[row] for row in found]):
+            for place in denied(map(self._kinds.__getitem__, found)):
                 found[place] = 0
-        said = self._said.take([*found, *[0] * EDGE], axis=0)
-        heard = said[:count, 0] + self.bias
-        for place in range(1, WIDTH):
+        said = self._said.take([*_NO_WORDS, *found, *_NO_WORDS], axis=0)
+        heard = said[:count, 0] + said[1 : count + 1, 1]
+        for place in range(2, WIDTH):
             heard += said[place : place + count, place]
-        np.maximum(heard, 0, out=heard)
-        early = heard * np.arange(count, 0, -1, dtype=np.int32)[:, None]
+        early = heard * _falling(count)
         pooled = np.concatenate([heard.max(axis=0), early.max(axis=0) // count])
-        summed = pooled.astype(np.float64) @ self.kept + self.start
+        # What no window says enough of is silent: below 0 here is below 0 in every place.
+        summed = np.maximum(pooled, 0).astype(np.float64) @ self.kept + self.start
         return [value / self.scale for value in summed.tolist()]
 
     def _learn(self, one: tuple[str, tuple[str, ...]]) -> int:
@@ -159,6 +162,7 @@ class Windows:
             if kind == _DENIES:
                 self._denying.add(row)
         self._said[row] = np.clip(said, -LOUDEST, LOUDEST).reshape(WIDTH, -1)
+        self._said[row, 0] += self.bias
         return row
 
     def _sum(self, rows: Sequence[int]) -> Whole:
