@@ -2,7 +2,7 @@
 
 It stands apart because it is a matter of speed alone: whatever is said here, a checkpoint holds what was handled before it.
 A transaction costs the broker the same two dozen requests whether it holds one complaint or a hundred.  So a worker that is idle
-makes one at once, and one that is busy spends at most a third of its time in them, unless much is waiting.
+makes one at once, and one that is busy spends at most half of its time in them, unless much is waiting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-PAUSE_FOR_EACH: Final = 2.0
+PAUSE_FOR_EACH: Final = 1.0
 """Seconds of a pause for each second that the checkpoint before it took,"""
 LONGEST_PAUSE: Final = 0.1
 """and no longer than that."""

@@ -26,7 +26,7 @@ async def seconds(pacing: Pace, took: float) -> float:
 
 @pytest.mark.parametrize(("took", "least"), [(0.02, 0.0), (0.001, 0.03), (LONG, 0.0)])
 async def test_a_pause_follows_what_the_checkpoint_took(took: float, least: float) -> None:
-    """Twice as long, within its bounds."""
+    """As long, within its bounds."""
     wanted = max(least, min(PAUSE_FOR_EACH * took, LONGEST_PAUSE))
     assert await seconds(pace(least), took) >= wanted * 0.99
 
