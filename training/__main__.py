@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from services.router.tracing.linear import parse
-from training import artefact, fit, public, texts, vectors
+from training import artefact, fit, meaning, public, texts, unlabelled, vectors, windows
+from training.meaning import Meaning
 from training.readers import Readers
-from training.texts import Text
+from training.texts import Source, Text
 
 ROOT: Final = Path(__file__).parents[1]
 OUT: Final = ROOT / "services" / "registry" / "packs"
@@ -48,6 +49,8 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
         )
         print("  " + "\n  ".join([f"mkdir -p {reviews}", *lacking]))
     gathered, sources = texts.gather(language, shared, reviews)
+    words_mean, more = meaning_of(language, reviews, gathered)
+    sources += more
     labels = sorted({label for text in gathered for label in text.labels})
     seen = [vectors.look(text.text, language, labels) for text in gathered]
     print(
@@ -62,7 +65,7 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
     judged = [n for n in here if gathered[n].source == JUDGED[language]]
     small = [gathered[n] for n in here]
     place = {n: position for position, n in enumerate(here)}
-    reader = Readers.of([seen[n] for n in here], small, language, labels)
+    reader = Readers.of([seen[n] for n in here], small, language, labels, words_mean)
     margins = fit.left_out(
         lambda rows: reader.learn(rows).margins, small, [place[n] for n in judged]
     )
@@ -83,7 +86,7 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
         print("  (threshold, coverage, accuracy): " + " ".join(map(str, points)))
     if not date:
         return
-    final = Readers.of(seen, gathered, language, labels)
+    final = Readers.of(seen, gathered, language, labels, words_mean)
     learned = final.learn(range(len(seen)))
     text = artefact.write(
         language=language,
@@ -101,6 +104,23 @@ def one(language: str, shared: Path, reviews: Path, date: str | None) -> None:
     path = OUT / f"{language}.model"
     path.write_text(text, encoding="utf-8")
     print(f"{path.relative_to(ROOT)}: {len(parse(text).rows)} features, {len(text) / 1e6:.1f} MB")
+
+
+def meaning_of(
+    language: str, reviews: Path, gathered: Sequence[Text]
+) -> tuple[Meaning | None, list[Source]]:
+    """Return the vectors of words of a language whose network starts from them, and their sources; nothing without sources."""
+    if language not in windows.SEEDS:
+        return None, []
+    judged = JUDGED[language]
+    told, sources = unlabelled.gather(
+        language,
+        reviews,
+        lambda text: vectors.spelled(text, language),
+        known=[text.text for text in gathered if text.source != judged],
+        judged=[text.text for text in gathered if text.source == judged],
+    )
+    return (meaning.learn(told, windows.VECTOR) if sources else None), sources
 
 
 if __name__ == "__main__":

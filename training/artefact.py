@@ -8,6 +8,7 @@ Hazard: `SHARPNESS` decides how much of a weight is lost; `__main__` judges the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from services.router.tracing.windows import FILTER_UNITS, VECTOR_UNITS, WIDTH
 from training.fit import Fitted
 from training.texts import Source
 from training.vectors import WEIGHTS, Vocabulary
-from training.windows import SHARE, Alphabet, Network
+from training.windows import DENIALS, SHARE, Alphabet, Network
 
 SHARPNESS: Final = 200.0
 """Units of weight in one of margin."""
@@ -101,7 +102,11 @@ def _windows(letters: Alphabet, networks: Sequence[Network], heat: float) -> lis
         *map(_row, kept * KEPT_UNITS),
     ]
     lines += ["start", _row(start * FILTER_UNITS * KEPT_UNITS)]
-    return [*lines, "scale", repr(FILTER_UNITS * KEPT_UNITS * len(networks) * heat / SHARE)]
+    lines += ["scale", repr(FILTER_UNITS * KEPT_UNITS * len(networks) * heat / SHARE)]
+    if (denials := DENIALS.get(letters.language)) is not None:
+        sets = (getattr(denials, one.name) for one in fields(denials))
+        lines += ["denials", *(" ".join(sorted(words)) for words in sets)]
+    return lines
 
 
 def _row(values: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from training import fit, vectors, windows
+from training.meaning import Meaning
 from training.texts import Text
 
 
@@ -56,6 +57,8 @@ class Readers:
     matrix: Any
     letters: windows.Alphabet | None
     numbers: Sequence[Any]
+    start: Any
+    """Vectors that the networks start from, or None."""
 
     @classmethod
     def of(
@@ -64,12 +67,16 @@ class Readers:
         texts: Sequence[Text],
         language: str,
         labels: Sequence[str],
+        words_mean: Meaning | None,
     ) -> Readers:
         """Return the readers of these texts, with nothing learned yet."""
         words = vectors.vocabulary(seen, language)
         letters = windows.alphabet(seen, language) if language in windows.SEEDS else None
         numbers = [letters.numbered(one) for one in seen] if letters else []
-        return cls(language, labels, texts, words, words.matrix(seen), letters, numbers)
+        start = None
+        if letters is not None and words_mean is not None:
+            start = words_mean.start(letters.words, letters.made_of)
+        return cls(language, labels, texts, words, words.matrix(seen), letters, numbers, start)
 
     def learn(self, rows: Any) -> Learned:
         """Fit on these rows."""
@@ -78,7 +85,15 @@ class Readers:
         networks: tuple[windows.Network, ...] = ()
         if self.letters is not None:
             networks = tuple(
-                windows.fit(self.letters, self.numbers, self.texts, self.labels, chosen, seed)
+                windows.fit(
+                    self.letters,
+                    self.numbers,
+                    self.texts,
+                    self.labels,
+                    chosen,
+                    seed,
+                    start=self.start,
+                )
                 for seed in windows.SEEDS[self.language]
             )
         return Learned(self, fitted, networks)

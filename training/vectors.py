@@ -56,6 +56,11 @@ def pack(language: str) -> LanguagePack:
     return compile_pack(language, raw["common"], raw.get("spell", {}), raw["words"], cues)
 
 
+def spelled(text: str, language: str) -> tuple[str, ...]:
+    """Return the words of a text as the language's pack spells them."""
+    return tuple(features.spelled(words(text), pack(language)))
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A text's features by block (with repeats) with their places, its cues with their values, its words with their concepts."""
@@ -68,23 +73,23 @@ class Seen:
 def look(text: str, language: str, labels: Sequence[str]) -> Seen:
     """Return the features of one text."""
     spoken = pack(language)
-    spelled = features.spelled(words(text), spoken)
-    stems = [features.stem(word, language) for word in spelled]
-    places = [spoken.concepts(word) for word in spelled]
-    count = len(spelled)
+    found = spelled(text, language)
+    stems = [features.stem(word, language) for word in found]
+    places = [spoken.concepts(word) for word in found]
+    count = len(found)
     starts = [*range(max(count - 1, 0)), *range(max(count - 2, 0))]
     blocks: dict[str, list[tuple[str, int]]] = {
-        "char": [(name, n) for n, word in enumerate(spelled) for name in _pieces(word)],
+        "char": [(name, n) for n, word in enumerate(found) for name in _pieces(word)],
         "word": [
-            (name, n) for n, word in enumerate(spelled) for name in features.single(word, language)
+            (name, n) for n, word in enumerate(found) for name in features.single(word, language)
         ],
         "pair": list(zip(features.pairs(stems), starts, strict=True)),
         "concept": sorted(features.concepts(places).items()),
         # What a text opens with has no other place.
         "first": [(name, count) for name in features.first(stems)],
     }
-    found = features.cues(weigh(places, spoken), labels)
-    return Seen(blocks, found, list(zip(spelled, places, strict=True)))
+    cues = features.cues(weigh(places, spoken), labels)
+    return Seen(blocks, cues, list(zip(found, places, strict=True)))
 
 
 @cache

@@ -87,6 +87,19 @@ def test_negation_turns_a_word_around(shop: Rules) -> None:
     assert classify("pengiriman cepat sekali", "id", shop)[0].symptom == "unclear"
 
 
+@pytest.mark.parametrize(
+    ("text", "symptom"),
+    [
+        ("barangnya ga rusak tapi telat", "late_delivery"),
+        ("tidak ada yang rusak cuma isinya kurang 2 pcs", "incomplete_order"),
+        ("pengirimannya ga telat tapi kardusnya sobek isinya pecah", "damaged_item"),
+    ],
+)
+def test_what_is_denied_is_not_what_a_text_is_about(shop: Rules, text: str, symptom: str) -> None:
+    """A trouble that a customer denies gives way to the one that is named beside it, or to none."""
+    assert classify(text, "id", shop)[0].symptom == symptom
+
+
 def test_words_are_read_without_accents_case_or_stretching() -> None:
     """The same complaint typed in three moods."""
     assert words("NÃO chegooou!!! até 12") == ["nao", "chegou", "ate", "12"]
