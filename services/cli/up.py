@@ -9,6 +9,7 @@ import typer
 
 from services.chassis.errors import TransientError
 from services.cli.company import folder_of, load_company
+from services.cli.folder_echo import FolderEcho
 from services.cli.instance import Folder, Running
 from services.cli.logs import to_stderr
 from services.cli.pipeline import Pipeline
@@ -54,6 +55,7 @@ def run(
             print(running.line(), flush=True)
         else:
             print(_greeting(running), flush=True)
+        FolderEcho(company_folder, _say).start()
         signalled = pipeline.supervisor.run_until_signal()
     except Interrupted:
         signalled = 1
