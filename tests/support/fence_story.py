@@ -114,6 +114,7 @@ class Story:
         fault: str = "",
         stop: str = "",
         refused: bool = False,
+        hold: bool = False,
         commit_seconds: float = 60.0,
     ) -> BaseProcess:
         """Start a worker.
@@ -123,6 +124,7 @@ class Story:
             fault: ends it at a fault point.
             stop: stops it at a fault point, once.
             refused: its first commit of offsets is one that the coordinator refuses.
+            hold: batches that it has fetched wait until `released` is in its folder.
             commit_seconds: the deadline of a commit: far beyond what any takes on a busy machine, unless a story waits for it.
         """
         environment = {
@@ -135,6 +137,7 @@ class Story:
             "AKAR_TEST_WITHOUT": self.without,
             "AKAR_TEST_STOP": stop,
             "AKAR_TEST_REFUSED": "1" if refused else "",
+            "AKAR_TEST_HOLD": "1" if hold else "",
             "AKAR_TEST_COMMIT_SECONDS": str(commit_seconds),
         }
         process = PROCESSES.Process(

@@ -2,7 +2,8 @@
 
 `AKAR_TEST_WITHOUT` names the fence (tests/support/removals.py), `AKAR_TEST_STOP` a fault point at which the process stops itself
 once, as by SIGSTOP, until somebody wakes it; with `AKAR_TEST_REFUSED` its first commit offers a generation that the coordinator
-refuses.  A record whose value is `boom` fails the first time it is met, one whose value is `hang` is in hand until the worker ends.
+refuses; with `AKAR_TEST_HOLD` batches wait for their agent until there is a file `released`.  A record whose value is `boom`
+fails the first time it is met, one whose value is `hang` is in hand until the worker ends.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import uvloop
 from services.chassis.health import Heartbeat
 from services.chassis.logs import configure
 from services.chassis.settings import KafkaSettings
+from services.router import agents
 from services.router.app import Worker
 from services.router.checkpoint import checkpointer, transactions
 from services.router.checkpoint.checkpointer import Partition
@@ -101,6 +103,21 @@ def refused_once(folder: Path) -> Callable[[Membership], bytes]:
     return metadata
 
 
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Agents wait for a file with each batch; the worker goes on with everything else."""
+    real = agents.take
+
+    async def take(*what: Any) -> None:
+        while not (folder / "released").exists():
+            (folder / "held").touch()
+            await asyncio.sleep(0.05)
+        await real(*what)
+
+    with patch.object(agents, "take", take):
+        yield
+
+
 def produced_and_sent() -> Any:
     """`TransactionalProducer._produce` that waits until the broker has the records: librdkafka sends when it likes."""
     real = TransactionalProducer._produce
@@ -135,6 +152,7 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
     deadline = float(environment.get("AKAR_TEST_COMMIT_SECONDS", "60"))
     refused = environment.get("AKAR_TEST_REFUSED")
     missing = environment.get("AKAR_TEST_WITHOUT") or None
+    hold = environment.get("AKAR_TEST_HOLD")
     with (
         patch.object(transactions, "fault_point", stop_at(point, folder)),
         patch.object(Restorer, "positions", asks(folder)),
@@ -144,8 +162,10 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
         patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", deadline),
         patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
-        # Last: one of the fences is that deadline.
+        # Behind the others: one of the fences is that deadline.
         without(missing),
+        # What a fence looks at is looked at when it is let go.
+        holding(folder) if hold else nullcontext(),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(main(folder))

@@ -211,6 +211,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P13",),
         "a batch that was fetched in another generation is dropped",
         "agents:take",
+        on_the_broker=True,
     ),
     Fence(
         "undo of a record",

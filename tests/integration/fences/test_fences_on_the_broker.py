@@ -133,6 +133,25 @@ def two_topics_and_two_workers(story: Story) -> Told:
     return found, {key: [1, 2] for key in keys}
 
 
+def batches_that_wait_through_a_rebalance(story: Story) -> Told:
+    """P13: fetched in one generation, handled in the next, which has fetched the same again."""
+    story.session_seconds = 30.0
+    keys = [b"a", b"b", b"c", b"d", b"e", b"f"]
+    assert {partition_for(key, story.partitions) for key in keys} == set(range(story.partitions))
+    for key in keys:
+        story.feed(["v0"], key=key)
+    story.start("w0", hold=True)
+    story.until("batches wait", (story.folder / "w0" / "held").exists)
+    # Some partitions go to another worker, the others come back in another generation.
+    story.start("w1")
+    story.until_shared(("w0", "w1"))
+    (story.folder / "w0" / "released").touch()
+    for key in keys:
+        story.feed(["v1"], key=key)
+    story.until("all come out", lambda: all(len(story.values(key)) >= 2 for key in keys))
+    return {key: story.values(key) for key in keys}, {key: counted(["v0", "v1"]) for key in keys}
+
+
 STORIES: dict[str, tuple[Play, int]] = {
     "nothing escapes an agent": (a_stage_that_fails_once, 4),
     "read_committed": (an_aborted_input, 4),
@@ -142,6 +161,7 @@ STORIES: dict[str, tuple[Play, int]] = {
     "generation of the assignment": (woken_before_its_offsets, 4),
     "stable offsets": (woken_before_its_commit, 1),
     "same numbers of every topic": (two_topics_and_two_workers, 3),
+    "batches have an epoch": (batches_that_wait_through_a_rebalance, 3),
 }
 
 
