@@ -22,6 +22,8 @@ from pathlib import Path
 from services.chassis.errors import ConfigurationError
 from services.chassis.ids import random_id
 from services.local.archive import java_command, startup_archive
+from services.local.fencing import LOG4J as FENCING_LOG4J
+from services.local.fencing import fence, was_killed
 from services.local.java import Java, find_java
 from services.local.maven import kafka_cache
 from services.local.ports import HOST, free_port, is_free
@@ -175,6 +177,12 @@ def prepare(
         _format(layout, runtime)
     for line in mend(layout.logs):
         report(f"After an unclean end: {line}")
+    if was_killed(layout.logs):
+        quiet = layout.root / "fence.log4j2.properties"
+        _write(quiet, FENCING_LOG4J)
+        java = java_command(runtime.java, runtime.classpath, quiet, "-Xmx128m", *_archived(runtime))
+        fence(java, layout.root, layout.logs, controller_port)
+        quiet.unlink(missing_ok=True)
     options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", *_archived(runtime)]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port

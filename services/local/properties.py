@@ -98,6 +98,22 @@ def server_properties(
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
+def controller_properties(controller_port: int, log_dir: Path) -> str:
+    """The same storage's controller alone, which waits for no broker (fencing.py)."""
+    settings = {
+        "process.roles": "controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"CONTROLLER://127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT",
+        "log.dirs": _escaped(log_dir),
+        "broker.session.timeout.ms": "100",
+        "broker.heartbeat.interval.ms": "50",
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
 def _escaped(path: Path) -> str:
     # A backslash begins an escape in Java's properties, and a comma separates log directories.
     text = str(path)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -164,6 +165,43 @@ def test_acknowledged_records_outlive_kill_minus_nine(own: RunningBroker) -> Non
     own.kafka.start()
     assert own.kafka.bootstrap == own.bootstrap
     assert read(own.bootstrap, "outlives") == values
+
+
+@pytest.mark.timeout(120)
+def test_a_transaction_of_the_last_life_is_ended_everywhere(own: RunningBroker) -> None:
+    """What timed out while the broker was dead is aborted in every partition it touched: readers go on behind it."""
+    partitions, topic = 8, f"torn-{time.monotonic_ns()}"
+    connection: dict[str, Any] = {"bootstrap.servers": own.bootstrap}
+    admin = AdminClient(connection)
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+    open_one = Producer(
+        {**connection, "transactional.id": topic, "transaction.timeout.ms": 1000, "log_level": 0}
+    )
+    open_one.init_transactions(30)
+    open_one.begin_transaction()
+    for number in range(partitions):
+        open_one.produce(topic, b"undone", partition=number)
+    assert open_one.flush(30) == 0
+    own.kafka.kill()
+    time.sleep(1.0)  # not a wait for a condition: the transaction's time runs out
+    own.kafka.start()
+
+    writer = Producer({**connection, "acks": "all"})
+    for number in range(partitions):
+        writer.produce(topic, b"behind it", partition=number)
+    assert writer.flush(30) == 0
+    reader = Consumer(
+        {**connection, "group.id": topic, "isolation.level": "read_committed", "log_level": 0}
+    )
+    reader.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    seen: dict[int, bytes | None] = {}
+    until = time.monotonic() + 20.0
+    while len(seen) < partitions and time.monotonic() < until:
+        message = reader.poll(0.5)
+        if message is not None and message.error() is None:
+            seen[message.partition() or 0] = message.value()
+    reader.close()
+    assert seen == dict.fromkeys(range(partitions), b"behind it")
 
 
 def test_small_files_that_a_power_cut_broke_are_mended(own: RunningBroker) -> None:
