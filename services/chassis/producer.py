@@ -2,8 +2,8 @@
 
 It stands apart because callers wait no longer than they said, whatever the client does, and because what is unacknowledged is
 bounded.  Records go to librdkafka on the caller's own thread, which never blocks; one thread takes its reports and hands them
-on (ADR 27).  librdkafka gives a record up at the deadline by itself; should one stay open far beyond it, or the client end
-up in a state that it cannot leave, it is thrown away and made anew.
+on (ADR 27).  A caller is told at the deadline; should a record stay open far beyond it, or the client end up in a state that it
+cannot leave, the client is thrown away and made anew.
 
 Hazard: after `BrokerUnavailable` the record may be stored all the same, now or a little later.  Send it again with the same
 ids; readers recognise the repeat.
@@ -80,7 +80,7 @@ class EventPublisher:
     Args:
         settings: The cluster.
         name: Shown to the broker as the client's name.
-        deadline_seconds: Longest wait for one acknowledgement; afterwards librdkafka does not try again.
+        deadline_seconds: Longest wait for one acknowledgement; the record may be stored all the same.
         max_in_flight: Most records without acknowledgement; one more is refused with `Overloaded`.
         give_up_seconds: Age of the oldest open record at which the client is thrown away.
         clock: Time for deadlines.
@@ -345,7 +345,9 @@ class EventPublisher:
                 **self._settings.for_librdkafka(),
                 **_SETTINGS,
                 "client.id": self._name,
-                "message.timeout.ms": max(1, int(self._deadline * 1000)),
+                # Trap: a record that expires in the queue leaves a gap in its partition's sequence, over which librdkafka begins
+                # a new epoch, and sends again what may be stored.  So none does before the client itself is thrown away.
+                "message.timeout.ms": int(2 * self._give_up * 1000),
                 "error_cb": self._disturbed,
             },
             logger=logging.getLogger("librdkafka"),
