@@ -117,7 +117,7 @@ def meaning_of(
         language,
         reviews,
         lambda text: vectors.spelled(text, language),
-        known=[text.text for text in gathered if text.source != judged],
+        known=[text.text for text in gathered if text.source != judged and windows.teaches(text)],
         judged=[text.text for text in gathered if text.source == judged],
     )
     return (meaning.learn(told, windows.VECTOR) if sources else None), sources

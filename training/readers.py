@@ -57,6 +57,7 @@ class Readers:
     matrix: Any
     letters: windows.Alphabet | None
     numbers: Sequence[Any]
+    """The words of each text as the networks see them; none where they are not taught it."""
     start: Any
     """Vectors that the networks start from, or None."""
 
@@ -71,8 +72,14 @@ class Readers:
     ) -> Readers:
         """Return the readers of these texts, with nothing learned yet."""
         words = vectors.vocabulary(seen, language)
-        letters = windows.alphabet(seen, language) if language in windows.SEEDS else None
-        numbers = [letters.numbered(one) for one in seen] if letters else []
+        letters, numbers = None, []
+        if language in windows.SEEDS:
+            taught = [
+                one if windows.teaches(text) else None
+                for one, text in zip(seen, texts, strict=True)
+            ]
+            letters = windows.alphabet([one for one in taught if one], language)
+            numbers = [letters.numbered(one) if one else windows.UNREAD for one in taught]
         start = None
         if letters is not None and words_mean is not None:
             start = words_mean.start(letters.words, letters.made_of)
@@ -84,13 +91,14 @@ class Readers:
         fitted = fit.fit(self.matrix, self.texts, self.labels, chosen, self.language)
         networks: tuple[windows.Network, ...] = ()
         if self.letters is not None:
+            taught = np.array([row for row in rows if windows.teaches(self.texts[row])])
             networks = tuple(
                 windows.fit(
                     self.letters,
                     self.numbers,
                     self.texts,
                     self.labels,
-                    chosen,
+                    taught,
                     seed,
                     start=self.start,
                 )

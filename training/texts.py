@@ -98,6 +98,9 @@ def gather(language: str, shared: Path, reviews: Path) -> tuple[list[Text], list
         path = HERE / "mixed.py"
         texts = [Text("mixed", str(n), text, labels) for n, (labels, text) in enumerate(made)]
         add("training/mixed.py of our own sentences", [path], texts)
+    path = HERE / "corpus" / f"{language}_short.tsv"
+    if path.is_file():
+        add(f"training/corpus/{path.name}", [path], sentences(path, "short"))
     return found, sources
 
 

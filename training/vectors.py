@@ -33,8 +33,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "first": 0.8,
     "cue": 1.0,
 }
-EARLY: Final[Mapping[str, int]] = {}
-"""Hundredths by which the first words of a text count more, and the last ones less (`features.early`); 60 was judged."""
+EARLY: Final[Mapping[str, int]] = {"id": 60}
+"""Hundredths by which the first words of a text count more, and the last ones less (`features.early`)."""
 _PACKS: Final = Path(__file__).parents[1] / "services" / "registry" / "packs"
 
 

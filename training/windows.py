@@ -30,11 +30,8 @@ from services.router.tracing.windows import (
 from training.texts import Text
 from training.vectors import Seen
 
-SEEDS: Final[Mapping[str, tuple[int, ...]]] = {}
-"""The networks of each language that has them; ``{"id": (1, 2)}`` was judged (docs/symptoms.md) and is not shipped yet.
-
-Two small ones of different luck together cost what one of twice the size does.
-"""
+SEEDS: Final[Mapping[str, tuple[int, ...]]] = {"id": (1, 2)}
+"""The networks of each language that has them: two small ones of different luck together cost what one of twice the size does."""
 SHARE: Final = 0.25
 """What the networks' logits count beside the linear model's margins."""
 PULL: Final[Mapping[str, float]] = {
@@ -47,6 +44,10 @@ PULL: Final[Mapping[str, float]] = {
     "phrases": 0.4,
     "mixed": 0.3,
 }
+"""How much a text of each source counts; texts of other sources the networks are not taught.
+
+A text of three or four words has hardly a window: what it says is for the linear model (docs/symptoms.md).
+"""
 SECOND: Final = 0.25
 """How much a text counts for its second and third label."""
 SMOOTH: Final = 0.04
@@ -82,7 +83,15 @@ DENIALS: Final[Mapping[str, Denials]] = {
 }  # fmt: skip
 """What a customer denies; "jangan" and "susah" are no denials, "tidak sampai" and "tidak sopan" are troubles."""
 
+UNREAD: Final = np.zeros(0, np.int32)
+"""The numbers of a text that the networks are not taught."""
+
 Word = tuple[str, tuple[str, ...]]
+
+
+def teaches(text: Text) -> bool:
+    """Say whether the networks are taught a text; the linear model is taught all."""
+    return text.source in PULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +271,7 @@ def fit(
     draw = np.random.default_rng(seed)
     rows = np.array(chosen)
     first = np.array([labels.index(text.labels[0]) for text in texts])
-    pull = np.array([PULL[text.source] for text in texts])
+    pull = np.array([PULL.get(text.source, 0.0) for text in texts])
     share = np.bincount(first[rows], pull[rows], len(labels))
     weights = pull * ((share.sum() / len(labels) / share) ** 0.5)[first]
     weights = (weights / weights[rows].mean()).astype(_SINGLE)
