@@ -26,6 +26,8 @@ from services.local.watchdog import Watchdog
 LONGEST_SECONDS: Final = 15.0
 """Then the broker starts without it: late is better than never."""
 _SAID: Final = b"Fencing broker"
+_WRITTEN_SECONDS: Final = 0.7
+"""From the word to the record behind it: the controller says so first, and gathers for 25 ms unless it is told not to."""
 _CLEAN: Final = ".kafka_cleanshutdown"
 _METADATA: Final = "__cluster_metadata-0"
 
@@ -74,6 +76,8 @@ def fence(java: Sequence[str], folder: Path, logs: Path, controller_port: int) -
         until = time.monotonic() + LONGEST_SECONDS
         while not fenced.wait(0.02) and controller.poll() is None and time.monotonic() < until:
             pass
+        if fenced.is_set():
+            time.sleep(_WRITTEN_SECONDS)
         controller.send_signal(signal.SIGTERM)
         try:
             controller.wait(LONGEST_SECONDS)

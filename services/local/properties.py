@@ -110,6 +110,7 @@ def controller_properties(controller_port: int, log_dir: Path) -> str:
         "log.dirs": _escaped(log_dir),
         "broker.session.timeout.ms": "100",
         "broker.heartbeat.interval.ms": "50",
+        "controller.quorum.append.linger.ms": "0",
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
