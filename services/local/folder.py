@@ -22,7 +22,6 @@ from pathlib import Path
 from services.chassis.errors import ConfigurationError
 from services.chassis.ids import random_id
 from services.local.archive import java_command, startup_archive
-from services.local.fencing import LOG4J as FENCING_LOG4J
 from services.local.fencing import fence, was_killed
 from services.local.java import Java, find_java
 from services.local.maven import kafka_cache
@@ -178,11 +177,10 @@ def prepare(
     for line in mend(layout.logs):
         report(f"After an unclean end: {line}")
     if was_killed(layout.logs):
-        quiet = layout.root / "fence.log4j2.properties"
-        _write(quiet, FENCING_LOG4J)
-        java = java_command(runtime.java, runtime.classpath, quiet, "-Xmx128m", *_archived(runtime))
-        fence(java, layout.root, layout.logs, controller_port)
-        quiet.unlink(missing_ok=True)
+        options = ["-Xmx128m", *_archived(runtime)]
+        java = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
+        if not fence(java, layout.root, layout.logs, controller_port):
+            report("After an unclean end: the last life's registration could not be ended first")
     options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", *_archived(runtime)]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port

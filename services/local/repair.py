@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from services.local.registration import METADATA_LOG
+
 CLEAN_SHUTDOWN: Final = ".kafka_cleanshutdown"
-METADATA_LOG: Final = "__cluster_metadata-0"
 _METADATA_TOPIC_ID: Final = bytes(15) + b"\x01"
 _OFFSETS: Final = (
     "cleaner-offset-checkpoint",

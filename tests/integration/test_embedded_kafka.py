@@ -22,10 +22,12 @@ from services.chassis.errors import ConfigurationError
 from services.local.folder import Layout, obtain, read_address
 from services.local.kafka import EmbeddedKafka
 from services.local.ports import HOST, free_port
+from services.local.registration import Registration
 from services.local.report import Progress
 from services.local.supervisor import Supervisor
 from tests.support.broker import RunningBroker, start_test_broker
 from tests.support.disk import make_disk, mounted, photograph
+from tests.support.following import end_of
 
 BACK_SECONDS = 10.0
 """From kill -9 to serving again, supervised."""
@@ -88,7 +90,7 @@ def high_watermark(bootstrap: str, topic: str) -> int:
     settings = client(bootstrap, **{"group.id": "end", "isolation.level": "read_uncommitted"})
     consumer = Consumer(settings)
     try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1]
+        return end_of(consumer, TopicPartition(topic, 0))
     finally:
         consumer.close()
 
@@ -162,7 +164,10 @@ def test_acknowledged_records_outlive_kill_minus_nine(own: RunningBroker) -> Non
     send(producer_for(own.bootstrap), "outlives", values)
     own.kafka.kill()
     assert own.kafka.pid is None
+    logs = Layout(own.kafka.data_dir).logs
+    assert Registration(logs).ended() is False, "nobody has told the controller"
     own.kafka.start()
+    assert Registration(logs).ended() is False, "it is registered anew"
     assert own.kafka.bootstrap == own.bootstrap
     assert read(own.bootstrap, "outlives") == values
 

@@ -42,7 +42,7 @@ class Following:
 
     def messages(self) -> list[Message]:
         """Whatever is committed now, partition by partition and in order within each."""
-        ends = {place.partition: self._end(place) for place in self._places}
+        ends = {place.partition: end_of(self._consumer, place) for place in self._places}
         until = time.monotonic() + _SECONDS
         while any(self._next[number] < end for number, end in ends.items()):
             assert time.monotonic() < until, f"{self._places[0].topic} does not answer"
@@ -72,16 +72,18 @@ class Following:
             assert time.monotonic() < until, f"{topic} is not there: {found.error}"
             time.sleep(0.1)
 
-    def _end(self, place: TopicPartition) -> int:
-        until = time.monotonic() + _SECONDS
-        while True:
-            try:
-                return self._consumer.get_watermark_offsets(place, timeout=_SECONDS)[1]
-            except KafkaException:
-                # A topic that was made a moment ago has no leader yet.
-                assert time.monotonic() < until, f"{place.topic} does not answer"
-                time.sleep(0.1)
-
     def close(self) -> None:
         """Let the client go."""
         self._consumer.close()
+
+
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """Where a partition ends for `consumer`; waits while no broker leads it, which librdkafka here does not."""
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=_SECONDS)[1]
+        except KafkaException:
+            # A topic that was made, or a broker that was started, a moment ago.
+            assert time.monotonic() < until, f"{place.topic} does not answer"
+            time.sleep(0.1)
