@@ -231,24 +231,27 @@ def test_nobody_is_blamed_for_a_met_allowance(order) -> None:
     "wms",
     0,
 )
+@example(  # heard up to this moment is more than to be assumed from its other words
+    (PLACED + 40 * HOUR + HOUR // 60, [(key, PLACED) for key in CHAIN[:2]]),
+    "payment-gateway",
+    2401,
+)
 def test_a_silent_source_never_adds_blame(order, source: str, spoken: int) -> None:
-    """Hearing from a source only up to some time charges nobody more than hearing it all."""
+    """Hearing from a source only up to some time, or only assuming so, charges nobody more than hearing it all."""
     at, steps = order
-    rules = replace(
-        SHOP,
-        sources={
-            **SHOP.sources,
-            source: replace(SHOP.sources[source], assumed=False, every=24 * HOUR),
-        },
-    )
-    case = replace(case_of(steps), watermarks={source: PLACED + spoken * HOUR // 60})
-    promise, timeline = SHOP.promises["delivery"], build(case, SHOP, at, at)
-    heard = measure(promise, case, timeline, SHOP, at, denied=True)
-    unheard = measure(promise, case, timeline, rules, at, denied=True)
+    strict = replace(SHOP.sources[source], assumed=False, every=24 * HOUR)
+    rules = replace(SHOP, sources={**SHOP.sources, source: strict})
+    silent = replace(case_of(steps), watermarks={source: PLACED + spoken * HOUR // 60})
+    whole = replace(silent, watermarks={source: max(at, PLACED + spoken * HOUR // 60)})
+    promise, timeline = SHOP.promises["delivery"], build(silent, SHOP, at, at)
+    heard = measure(promise, whole, timeline, rules, at, denied=True)
+    unheard = measure(promise, silent, timeline, rules, at, denied=True)
+    assumed = measure(promise, case_of(steps), timeline, SHOP, at, denied=True)
     said = [at for activity, at in steps if SHOP.activities[activity].source == source]
     last_word = max([PLACED + spoken * HOUR // 60, *said])
-    for full, part in zip(heard.path, unheard.path, strict=True):
+    for full, part, guess in zip(heard.path, unheard.path, assumed.path, strict=True):
         assert part.charged <= full.charged
+        assert guess.charged <= full.charged
         if part.unfinished and SHOP.activities[part.members[-1]].source == source:
             assert part.end <= max(part.begin, last_word)
     for department in DEPARTMENTS:
@@ -257,7 +260,9 @@ def test_a_silent_source_never_adds_blame(order, source: str, spoken: int) -> No
             for a in CHAIN
             if rules.activities[a].owner == department
         ):
-            assert share(late(case, at, rules), department) <= share(late(case, at), department)
+            most = share(late(whole, at, rules), department)
+            assert share(late(silent, at, rules), department) <= most
+            assert share(late(case_of(steps), at), department) <= most
 
 
 @settings(max_examples=120)
