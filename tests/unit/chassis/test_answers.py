@@ -10,20 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.answers import ForgedLink, OpenQuestion, link, read, sign
+from services.chassis.answers import ForgedLink, link, read, sign
+from tests.support.questions import ASKED
 
 SECRET = b"0123456789abcdef"
-ASKED = OpenQuestion(
-    assignment_id="a1",
-    department="packing",
-    case_id="INV/1 ü",
-    activity="packed",
-    claimed=datetime(2026, 3, 1, 2, 0, tzinfo=UTC),
-    answer_by=datetime(2026, 3, 3, 2, 0, tzinfo=UTC),
-    text="Sudah dikemas?",
-    language="id",
-    zone="Asia/Jakarta",
-)
 
 
 @given(

@@ -18,20 +18,11 @@ from services.chassis.health import Health
 from services.intake.answer_page import WORDS
 from services.intake.app import assemble
 from services.intake.handlers import Intake
+from tests.support import questions as support
 from tests.unit.intake.conftest import NOW, KeepingPublisher
 
 SECRET = b"0123456789abcdef"
-ASKED = OpenQuestion(
-    assignment_id="a1",
-    department="packing",
-    case_id="<INV-1>",
-    activity="packed",
-    claimed=None,
-    answer_by=NOW + timedelta(hours=1),
-    text="Sudah dikemas, dan kapan?",
-    language="id",
-    zone="Asia/Jakarta",
-)
+ASKED = replace(support.ASKED, case_id="<INV-1>", claimed=None, answer_by=NOW + timedelta(hours=1))
 
 
 @pytest.fixture
