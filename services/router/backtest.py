@@ -11,19 +11,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from services.router.tracing.company import Costs, Rules
 from services.router.tracing.members import ASKED, NAMING, TRIAGE
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
+from services.router.tracing.reasoning import Looks
 from services.router.tracing.symptoms import classify
-from services.router.tracing.tracer import trace
+from services.router.tracing.tracer import conclude
 
 EXAMPLES: Final = 3
 """Complaints shown for each move."""
 NOBODY: Final = "nobody"
 _DAY: Final = 24 * HOUR
+_CONCLUDED_BY: Final = frozenset({"policy", "digest", "learned", "write_in", "packs", "models"})
+"""Fields of the rules that no look asks for: what is decided by, and what texts are read by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,15 @@ def same_words(live: Rules, candidate: Rules) -> bool:
     )
 
 
+def looks_at(sample: Sample, rules: Rules, symptoms: tuple[SymptomScore, ...]) -> Looks:
+    """Look at a past complaint by some rules."""
+    complaint = Complaint(sample.complaint_id, sample.occurred_at, sample.language or "", symptoms)
+    return Looks(complaint, sample.case, rules, sample.as_of)
+
+
 def decide(sample: Sample, rules: Rules, symptoms: tuple[SymptomScore, ...]) -> Decision:
     """Decide a past complaint by some rules; nothing is put into words."""
-    complaint = Complaint(sample.complaint_id, sample.occurred_at, sample.language or "", symptoms)
-    return trace(complaint, sample.case, rules, sample.as_of, words=False)
+    return conclude(looks_at(sample, rules, symptoms), rules, words=False)
 
 
 def leading(decision: Decision) -> str:
@@ -208,6 +216,7 @@ class Comparer:
         self.rules = (live, candidate)
         self._same = live.digest == candidate.digest
         self._words = same_words(live, candidate)
+        self._looks = self._words and _looked_by(live) == _looked_by(candidate)
         self._common = all(
             getattr(live, name) == getattr(candidate, name)
             for name in ("departments", "sources", "policy", "vague", "calibration", "calendars")
@@ -243,13 +252,25 @@ class Comparer:
         """Decide one complaint twice."""
         live, candidate = self.rules
         symptoms = classify(sample.text, sample.language, live)
-        first = decide(sample, live, symptoms)
+        looks = looks_at(sample, live, symptoms)
+        first = conclude(looks, live, words=False)
         if self.alike(sample, symptoms):
             tally.add(sample, first, first, self.rules)
             return
-        if not self._words:
-            symptoms = classify(sample.text, sample.language, candidate)
-        tally.add(sample, first, decide(sample, candidate, symptoms), self.rules)
+        if not self._looks:
+            if not self._words:
+                symptoms = classify(sample.text, sample.language, candidate)
+            looks = looks_at(sample, candidate, symptoms)
+        tally.add(sample, first, conclude(looks, candidate, words=False), self.rules)
+
+
+def _looked_by(rules: Rules) -> dict[str, object]:
+    """Everything that a look rests on; `conclude` may differ in the rest."""
+    return {
+        each.name: getattr(rules, each.name)
+        for each in fields(rules)
+        if each.compare and each.name not in _CONCLUDED_BY
+    }
 
 
 def _of_process(rules: Rules, process: str) -> tuple[object, ...]:

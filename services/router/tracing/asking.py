@@ -20,7 +20,7 @@ from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay, allowance_of, later
 from services.router.tracing.members import COMPLETE, START, UNKNOWN
 from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Question
-from services.router.tracing.reasoning import Look, look
+from services.router.tracing.reasoning import Look, Looks
 
 PATIENCE: Final = 24 * HOUR
 """How long an answer is waited for at least; then a person decides without it."""
@@ -46,24 +46,23 @@ class Asked(NamedTuple):
     cost: float
 
 
-def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> Asked | None:
+def best(looks: Looks, rules: Rules) -> Asked | None:
     """Return the question with the least expected cost among those that could decide; None without any."""
+    now, as_of = looks.now(), looks.as_of
     if now.timeline.first is None:
         return None
-    since = latest(complaint, case, as_of)
+    since = latest(looks.complaint, looks.case, as_of)
     found: list[tuple[float, str, str, Question]] = []
     facts = (
         fact
-        for fact in _facts(case, now, rules, as_of)
+        for fact in _facts(looks.case, now, rules, as_of)
         if as_of < deadline(fact.question.department, since, rules)
     )
     for fact in list(facts)[:_MOST]:
         costs: list[float] = []
         decides = False
         for event in fact.answers:
-            then = now
-            if event is not None:
-                then = look(complaint, replace(case, events=(*case.events, event)), rules, as_of)
+            then = now if event is None else looks.told(event)
             decides = decides or sendable(then, rules) is not None
             costs.append(_follows(then, rules))
         if decides:
@@ -76,32 +75,25 @@ def best(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) 
     return Asked(_worded(question, rules), cost)
 
 
-def awaited(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> float | None:
+def awaited(looks: Looks, rules: Rules) -> float | None:
     """Return the expected cost of what follows once the silent sources have spoken; None if nothing waits for them.
 
     They say what they may be asked for: done by plan, or not yet, each as likely as `_done` says. So
     waiting and asking for the same fact differ by what a question and a day cost, however confidence is
     calibrated.
     """
+    now = looks.now()
     lateness = now.lateness
     open_ = lateness.path[-1] if lateness is not None and lateness.path else None
     if open_ is None or not open_.unfinished:
         return None
     key = open_.members[-1]
     source = rules.activities[key].source
-    silent = look(
-        complaint, replace(case, watermarks={**case.watermarks, source: as_of}), rules, as_of
-    )
-    costs = _follows(silent, rules)
+    costs = _follows(looks.spoken(source), rules)
     times = _times(open_, key, now, rules)
     if times:
         done = ProcessEvent(f"?{key}", key, COMPLETE, times[0], times[0], source=source)
-        told = replace(
-            case,
-            events=(*case.events, done),
-            watermarks={**case.watermarks, source: as_of},
-        )
-        done_costs = _follows(look(complaint, told, rules, as_of), rules)
+        done_costs = _follows(looks.spoken(source, done), rules)
         return done_costs * _done(open_) + costs * (1 - _done(open_))
     return costs
 

@@ -1,7 +1,8 @@
 """One look at a case: from what was observed to causes, without deciding what to do about them.
 
 It stands apart because a case is looked at more than once: without the word of somebody who speaks for
-themselves (`trust`), and as it would be if a question were answered (`asking`).
+themselves (`trust`), as it would be if a question were answered (`asking`), and, in a backtest, for
+companies that would decide otherwise about the same (`rules.policy` is not asked here).
 
 Hazard: everything here must be a function of its arguments; the looks are compared with each other.
 """
@@ -9,6 +10,7 @@ Hazard: everything here must be a function of its arguments; the looks are compa
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
 from services.router.tracing import trust
@@ -61,6 +63,46 @@ class Look(NamedTuple):
     broken: tuple[Contradiction, ...] = ()
     lateness: Lateness | None = None
     """The measured promise of the likeliest symptom that has one."""
+
+
+class Looks:
+    """The looks at one complaint's case at ``as_of``: as it is known, and as it would be. Each is taken once."""
+
+    __slots__ = ("_taken", "as_of", "case", "complaint", "rules")
+
+    def __init__(self, complaint: Complaint, case: Case, rules: Rules, as_of: int) -> None:
+        self.complaint = complaint
+        self.case = case
+        self.rules = rules
+        self.as_of = as_of
+        self._taken: dict[object, Look] = {}
+
+    def now(self) -> Look:
+        """Look at the case as it is known."""
+        return self._look(None, self.case)
+
+    def told(self, event: ProcessEvent) -> Look:
+        """Look at the case as if this had happened too."""
+        case = self.case
+        return self._look(
+            (event.event_id, event.transition, event.at),
+            replace(case, events=(*case.events, event)),
+        )
+
+    def spoken(self, source: str, event: ProcessEvent | None = None) -> Look:
+        """Look at the case as if a source had spoken up to ``as_of``, and told of nothing but this."""
+        case = self.case
+        events = case.events if event is None else (*case.events, event)
+        return self._look(
+            (source, None if event is None else (event.event_id, event.transition, event.at)),
+            replace(case, events=events, watermarks={**case.watermarks, source: self.as_of}),
+        )
+
+    def _look(self, key: object, case: Case) -> Look:
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = look(self.complaint, case, self.rules, self.as_of)
+        return taken
 
 
 def look(complaint: Complaint, case: Case, rules: Rules, as_of: int) -> Look:

@@ -32,7 +32,7 @@ from services.router.tracing.model import (
     Question,
     Sentence,
 )
-from services.router.tracing.reasoning import Look, look
+from services.router.tracing.reasoning import Look, Looks
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
@@ -61,8 +61,17 @@ def trace(
     ``words`` nothing is explained, which takes half the time and gives the same digest: enough to see
     whether a further event changes anything.
     """
-    now = look(complaint, case, rules, as_of)
-    choice = _choose(complaint, case, rules, as_of, now)
+    return conclude(Looks(complaint, case, rules, as_of), rules, words=words)
+
+
+def conclude(looks: Looks, rules: Rules, *, words: bool = True) -> Decision:
+    """Decide what a complaint's looks come to.
+
+    ``rules`` may differ from those that were looked by in what no look asks for: policy, digest and learned versions.
+    """
+    complaint, case, as_of = looks.complaint, looks.case, looks.as_of
+    now = looks.now()
+    choice = _choose(looks, rules)
     named = choice.outcome in NAMING
     recovery = recover(now.found, rules, known=now.timeline.first is not None)
     missing = now.missing
@@ -113,9 +122,9 @@ def trace(
     )
 
 
-def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Look) -> _Choice:
+def _choose(looks: Looks, rules: Rules) -> _Choice:
     """Take the way of least expected cost: name a cause, ask for a fact, wait, or let a person decide."""
-    costs = rules.policy.costs
+    now, as_of, costs = looks.now(), looks.as_of, rules.policy.costs
     send = asking.sendable(now, rules)
     if send is not None and not now.missing and not now.claims:
         # Nothing is open that could be asked for or waited for.
@@ -127,14 +136,14 @@ def _choose(complaint: Complaint, case: Case, rules: Rules, as_of: int, now: Loo
         ways.append((send, 0, _Choice(_naming(now, rules))))
     until, beyond = _awaited(now.found, as_of)
     if until is not None and (send is None or beyond > 0):
-        then = asking.awaited(complaint, case, rules, as_of, now) if beyond > 0 else None
+        then = asking.awaited(looks, rules) if beyond > 0 else None
         if then is None:
             then = sending(_AWAITED, costs)
         ways.append((waiting(beyond, then, costs), 1, _Choice(Outcome.WAITING, until)))
     if min([way[0] for way in ways]) > costs.ask and (until is None or beyond > 0):
-        asked = asking.best(complaint, case, rules, as_of, now)
+        asked = asking.best(looks, rules)
         if asked is not None:
-            since = asking.latest(complaint, case, as_of)
+            since = asking.latest(looks.complaint, looks.case, as_of)
             by = asking.deadline(asked.question.department, since, rules)
             by = by if until is None else min(by, until)
             ways.append((asked.cost, 2, _Choice(Outcome.ASKED, by, asked.question)))

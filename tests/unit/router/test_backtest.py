@@ -16,13 +16,17 @@ from services.router.backtest import (
     cost,
     decide,
     leading,
+    looks_at,
     same_words,
     told,
 )
 from services.router.rules import rules_from
+from services.router.tracing import reasoning
 from services.router.tracing.company import Costs, Rules
-from services.router.tracing.model import PARTS, Cause, Decision
+from services.router.tracing.model import PARTS, Case, Cause, Complaint, Decision
+from services.router.tracing.reasoning import Look, look
 from services.router.tracing.symptoms import classify
+from services.router.tracing.tracer import conclude
 from services.simulator.proof.generate import generate
 
 
@@ -75,6 +79,42 @@ def counted(candidate: Rules, these: tuple[Sample, ...]) -> Tally:
     for each in these:
         comparer.add(tally, each)
     return tally
+
+
+@cache
+def cheaper() -> Rules:
+    """The shop as it would decide if a person's look cost next to nothing, and more had to be known."""
+    policy = rules().policy
+    costs = replace(policy.costs, triage=policy.costs.triage / 10, wait_per_day=0.01)
+    policy = replace(policy, costs=costs, assign_parts=policy.assign_parts + 500)
+    return replace(rules_from(load_example("shop")), policy=policy, digest="another")
+
+
+def test_each_case_is_looked_at_once_for_companies_that_see_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other costs look at nothing anew, and decide as they would by themselves; other allowances look for themselves."""
+    taken: list[Rules] = []
+
+    def counting(complaint: Complaint, case: Case, by: Rules, as_of: int) -> Look:
+        taken.append(by)
+        return look(complaint, case, by, as_of)
+
+    monkeypatch.setattr(reasoning, "look", counting)
+    these = samples()[:300]
+    together = counted(cheaper(), these)
+    assert all(by is rules() for by in taken)
+    assert together.changed > 0
+    monkeypatch.undo()
+    for each in these:
+        symptoms = classify(each.text, each.language, rules())
+        seen = looks_at(each, rules(), symptoms)
+        conclude(seen, rules(), words=False)
+        assert conclude(seen, cheaper(), words=False) == decide(each, cheaper(), symptoms)
+    monkeypatch.setattr(reasoning, "look", counting)
+    taken.clear()
+    counted(stricter(), these)
+    assert not all(by is rules() for by in taken)
 
 
 def test_the_same_registry_moves_nobody() -> None:
