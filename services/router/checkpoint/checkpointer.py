@@ -87,7 +87,7 @@ class Partition:
         handovers: what the record in hand leads to in other stages of this worker, until it is carried on (loopback.py).
     """
 
-    __slots__ = ("_begun", "_outputs", "handovers", "memory", "number", "store")
+    __slots__ = ("_begun", "_handed", "_outputs", "handovers", "memory", "number", "store")
 
     def __init__(self, number: int, store: PartitionStore, outputs: list[Output]) -> None:
         self.number = number
@@ -96,17 +96,19 @@ class Partition:
         self._outputs = outputs
         self.handovers: list[Any] = []
         self._begun = 0
+        self._handed = 0
 
     def begin(self) -> None:
-        """A record begins."""
+        """A record begins, or a part of one that stands by itself."""
         self.store.begin()
         self._begun = len(self._outputs)
+        self._handed = len(self.handovers)
 
     def roll_back(self) -> None:
-        """Take back every row and output of the record in hand."""
+        """Take back every row, output and handover of the record in hand, or of its part."""
         self.store.roll_back()
         del self._outputs[self._begun :]
-        self.handovers.clear()
+        del self.handovers[self._handed :]
         self.memory.clear()
 
     @property

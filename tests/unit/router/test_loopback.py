@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from schemas import topics
+from schemas.vocabulary import Outcome
+from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
+from services.router.lifecycle import machine
+from services.router.lifecycle.model import Life
 from services.router.loopback import LocalRecord, Loopback
 from services.router.stages.base import HANDLED
 from tests.unit.router.test_sizes import grown
-from tests.unit.router.test_stages import PARTITIONS, PREFIX, Pipeline, late_packing
+from tests.unit.router.test_stages import NOW, PARTITIONS, PREFIX, Pipeline, late_packing, tick
 
 LOOPED = {PREFIX + topics.TRACE_REQUESTED.name, PREFIX + topics.TRACE_ANSWERED.name}
 
@@ -114,6 +120,36 @@ def test_what_fails_goes_the_long_way(tmp_path: Path, monkeypatch: pytest.Monkey
     (letter,) = pipeline.dead_letters
     assert letter.reason == "core_failed"
     assert letter.offset == 0
+    pipeline.close()
+
+
+def test_what_fails_at_a_tick_takes_no_others_question_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two complaints that fall due at one tick the second fails, when the first has handed over its question."""
+    pipeline = ShortPipeline(tmp_path)
+    place = partition_for(b"C-1", PARTITIONS)
+    behind = next(
+        name for n in count(2) if partition_for((name := f"C-{n}").encode(), PARTITIONS) == place
+    )
+    pipeline.happens("order_placed", 3)
+    pipeline.complains()
+    pipeline.happens("order_placed", 1, case_id="INV-2")
+    pipeline.complains(complaint_id=behind, case_id="INV-2")
+    assert [each.outcome for each in pipeline.decisions] == [Outcome.WAITING] * 2
+    due = machine.due
+
+    def fails(life: Life, *, as_of: int) -> machine.Step:
+        if life.complaint_id == behind:
+            raise PermanentError("core_failed", "a defect")
+        return due(life, as_of=as_of)
+
+    monkeypatch.setattr(machine, "due", fails)
+    tick(pipeline, NOW + timedelta(days=30))
+
+    (letter,) = pipeline.dead_letters
+    assert behind in letter.detail
+    assert [each.complaint_id for each in pipeline.decisions[2:]] == ["C-1"]
     pipeline.close()
 
 
