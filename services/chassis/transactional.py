@@ -27,6 +27,9 @@ from services.chassis.settings import KafkaSettings
 OPEN_SECONDS: Final = 10.0
 TRANSACTION_SECONDS: Final = 10.0
 """After it the broker aborts what a dead writer left open; until then `read_committed` readers wait behind it."""
+DELIVERY_SECONDS: Final = 6.0
+"""After it a record that is not written is given up, and the transaction with it.  kafka-python may wait so long for nothing when
+the broker went away as a transaction began."""
 LONGEST_SECONDS: Final = 2 * TRANSACTION_SECONDS
 """By then the broker has aborted it, or it is not there; `open` finds out."""
 
@@ -76,7 +79,7 @@ class TransactionalPublisher:
                 retry_backoff_ms=5,
                 max_block_ms=int(OPEN_SECONDS * 1000),
                 request_timeout_ms=5000,
-                delivery_timeout_ms=int(TRANSACTION_SECONDS * 1000),
+                delivery_timeout_ms=int(DELIVERY_SECONDS * 1000),
             )
             self._producer.init_transactions()
             return self._committed()
@@ -130,7 +133,7 @@ class TransactionalPublisher:
 
     def _write(self, producer: Any, records: Sequence[Outgoing], position: int) -> None:
         producer.begin_transaction()
-        for record in records:
+        sent = [
             producer.send(
                 self._settings.topic(record.topic),
                 key=record.key,
@@ -138,6 +141,13 @@ class TransactionalPublisher:
                 headers=list(record.headers),
                 partition=record.partition,
             )
+            for record in records
+        ]
+        # The position may not pass a record that is not there.  kafka-python commits a transaction although records of it
+        # expired while the broker was away, and the error is in their futures alone.
+        producer.flush(LONGEST_SECONDS)
+        for each in sent:
+            each.get(timeout=0)
         producer.send_offsets_to_transaction(
             {self._anchor: OffsetAndMetadata(position, "", -1)}, self._id
         )
