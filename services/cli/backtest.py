@@ -86,7 +86,7 @@ def compare(
         backtest_run.run(
             live=live,
             candidate=candidate,
-            file=file or stack.enter_context(backtest_export.exported(data_dir)),
+            file=file or stack.enter_context(backtest_export.exported(data_dir, live)),
             workers=workers or backtest_run.cores(),
             fail_if_moved=fail_if_moved,
             fail_if_cost_rises=fail_if_cost_rises,
@@ -114,6 +114,13 @@ def export(
     seed: Annotated[int, typer.Option(help="Of the generated cases.")] = 1,
     missing: Annotated[float, typer.Option(min=0, max=1, help="Events never sent.")] = 0.0,
     late: Annotated[float, typer.Option(min=0, max=1, help="Events days late.")] = 0.0,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            help="Says whose word an event is that names no source. Default: the running pipeline's, AKAR_REGISTRY or shop.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Of the running pipeline.", show_default=False)
     ] = None,
@@ -135,4 +142,4 @@ def export(
             company, output, orders=orders, seed=seed, missing=missing, late=late
         )
     else:
-        backtest_export.from_topics(output, verdicts=verdicts, data_dir=data_dir)
+        backtest_export.from_topics(output, verdicts=verdicts, data_dir=data_dir, registry=registry)

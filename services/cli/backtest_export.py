@@ -2,6 +2,7 @@
 
 It stands apart because it is the only part of a backtest that talks to Kafka.  Hazard: a source's watermark is rebuilt from
 the events of the complaint's partition, as the router keeps it; with another number of partitions than then it may differ.
+What was known at a decision is what was recorded by its `traced_at`: its `as_of` lies before every event that was told late.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,7 @@ from services.cli.connection import running_here
 from services.cli.logs import to_stderr
 from services.cli.verdicts import read_verdicts
 from services.router.rules import rules_from
+from services.router.tracing.company import Rules
 from services.router.tracing.losses import Losses
 from services.simulator.proof.generate import generate
 from services.simulator.proof.model import ProofCase
@@ -39,41 +41,47 @@ from services.simulator.proof.model import ProofCase
 _SCHEMA: Final = """
 CREATE TABLE complaint (id TEXT PRIMARY KEY, case_id TEXT, body TEXT) WITHOUT ROWID;
 CREATE TABLE event (case_id TEXT, event_id TEXT, recorded INTEGER, body TEXT, PRIMARY KEY (case_id, event_id)) WITHOUT ROWID;
-CREATE TABLE decision (id TEXT PRIMARY KEY, revision INTEGER, case_id TEXT, as_of INTEGER) WITHOUT ROWID;
+CREATE TABLE decision (id TEXT PRIMARY KEY, revision INTEGER, case_id TEXT, as_of INTEGER, known INTEGER) WITHOUT ROWID;
+CREATE TABLE named (id TEXT, event_id TEXT, PRIMARY KEY (id, event_id)) WITHOUT ROWID;
 CREATE TABLE mark (part INTEGER, source TEXT, recorded INTEGER, at INTEGER);
-CREATE TABLE asked (part INTEGER, as_of INTEGER, id TEXT);
-CREATE TABLE heard (id TEXT PRIMARY KEY, marks TEXT) WITHOUT ROWID;
+CREATE TABLE asked (part INTEGER, known INTEGER, id TEXT);
+CREATE TABLE heard (id TEXT PRIMARY KEY, watermarks TEXT, heard TEXT) WITHOUT ROWID;
 """
 _READ: Final = (topics.COMPLAINT_RECEIVED, topics.PROCESS_OBSERVED, topics.COMPLAINT_TRACED)
+_MINUTE: Final = 60_000_000
 
 
 @contextmanager
-def exported(data_dir: Path | None) -> Iterator[Path]:
+def exported(data_dir: Path | None, registry: str | None = None) -> Iterator[Path]:
     """A temporary export of the topics."""
     with tempfile.TemporaryDirectory(prefix="akar-backtest-") as folder:
         path = Path(folder) / "cases.ndjson"
-        from_topics(path, verdicts=None, data_dir=data_dir)
+        from_topics(path, verdicts=None, data_dir=data_dir, registry=registry)
         yield path
 
 
-def from_topics(output: Path, *, verdicts: Path | None, data_dir: Path | None) -> None:
+def from_topics(
+    output: Path, *, verdicts: Path | None, data_dir: Path | None, registry: str | None = None
+) -> None:
     """Write every complaint of the topics that was decided, with its case as known then.
+
+    The registry says by which source an event speaks that names none.
 
     Raises:
         BrokerUnavailable: The cluster does not answer.
-        ConfigurationError: No pipeline runs here and none is named.
+        ConfigurationError: No pipeline runs here and none is named, or the registry cannot be used.
     """
-    settings = _settings(data_dir)
+    settings, running = _settings(data_dir)
+    sources = sources_of(rules_from(load_company(folder_of(registry or running))))
     to_stderr()
     found = {} if verdicts is None else read_verdicts(verdicts)
     with (
         tempfile.TemporaryDirectory(prefix="akar-export-") as folder,
         closing(sqlite3.connect(Path(folder) / "export.db")) as store,
     ):
-        store.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
-        partitions = _gather(settings, store)
-        _hear(store, partitions)
-        count = _write(output, _rows(store, found))
+        begin(store)
+        partitions = _gather(settings, store, sources)
+        count = _write(output, rows(store, partitions, found))
     print(f"{output}: {count:,} complaints")
 
 
@@ -130,27 +138,54 @@ def generated_row(case: ProofCase, lost: Losses | None = None) -> dict[str, Any]
     return row
 
 
-def _settings(data_dir: Path | None) -> KafkaSettings:
+def _settings(data_dir: Path | None) -> tuple[KafkaSettings, str | None]:
+    """The cluster, and the registry of the pipeline that runs here."""
     settings = KafkaSettings()
     if "bootstrap_servers" in settings.model_fields_set:
-        return settings
+        return settings, None
     running = running_here(data_dir)
     if running is None:
         raise ConfigurationError(
             "no pipeline runs here: start akar up in this folder, name its --data-dir, or set KAFKA_BOOTSTRAP_SERVERS"
         )
-    return settings.model_copy(
-        update={"bootstrap_servers": running.kafka, "topic_prefix": running.topic_prefix}
-    )
+    found = {"bootstrap_servers": running.kafka, "topic_prefix": running.topic_prefix}
+    return settings.model_copy(update=found), running.registry
 
 
-def _gather(settings: KafkaSettings, store: sqlite3.Connection) -> int:
+def sources_of(rules: Rules) -> Mapping[str, str]:
+    """Activity -> the source that speaks for it, as the router takes it for an event that names none."""
+    return {key: rule.source for key, rule in rules.activities.items()}
+
+
+def begin(store: sqlite3.Connection) -> None:
+    """Prepare an empty file for records."""
+    store.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+
+
+def keep(store: sqlite3.Connection, record: Received, sources: Mapping[str, str]) -> None:
+    """Keep what a record of one of the topics says.
+
+    Raises:
+        ContractViolation: It breaks its contract.
+    """
+    if record.topic == topics.PROCESS_OBSERVED.name:
+        _event(store, record, sources)
+    elif record.topic == topics.COMPLAINT_RECEIVED.name:
+        _complaint(store, record)
+    else:
+        _decision(store, record)
+
+
+def rows(
+    store: sqlite3.Connection, partitions: int, verdicts: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Every decided complaint of what was kept, by case."""
+    _hear(store, partitions)
+    return _rows(store, verdicts)
+
+
+def _gather(settings: KafkaSettings, store: sqlite3.Connection, sources: Mapping[str, str]) -> int:
     """Read the topics once, from their beginning to where they end now."""
-    keep: Mapping[str, Callable[[sqlite3.Connection, Received], None]] = {
-        topics.COMPLAINT_RECEIVED.name: _complaint,
-        topics.PROCESS_OBSERVED.name: _event,
-        topics.COMPLAINT_TRACED.name: _decision,
-    }
     reader = PartitionReader(
         settings, [topic.name for topic in _READ], name="backtest", max_records=5_000
     )
@@ -160,7 +195,7 @@ def _gather(settings: KafkaSettings, store: sqlite3.Connection) -> int:
         while any(reader.position(*place) < end for place, end in ends.items()):
             for record in reader.poll(1.0):
                 try:
-                    keep[record.topic](store, record)
+                    keep(store, record, sources)
                 except codec.ContractViolation:
                     broken += 1
         store.commit()
@@ -175,6 +210,7 @@ def _complaint(store: sqlite3.Connection, record: Received) -> None:
         "text": data.text,
         "language": data.language,
         "occurred_at": microseconds(min(data.occurred_at, data.received_at)),
+        "received_at": microseconds(data.received_at),
     }
     store.execute(
         "INSERT OR IGNORE INTO complaint VALUES (?, ?, ?)",
@@ -182,7 +218,7 @@ def _complaint(store: sqlite3.Connection, record: Received) -> None:
     )
 
 
-def _event(store: sqlite3.Connection, record: Received) -> None:
+def _event(store: sqlite3.Connection, record: Received, sources: Mapping[str, str]) -> None:
     data = codec.decode_data(ProcessObservedV1, record.value)
     recorded = microseconds(data.recorded_at or record.timestamp)
     body = {
@@ -196,50 +232,72 @@ def _event(store: sqlite3.Connection, record: Received) -> None:
         **({"attributes": data.attributes} if data.attributes else {}),
         **({"objects": data.objects} if data.objects else {}),
     }
-    store.execute(
+    new = store.execute(
         "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)",
         (data.case_id, data.event_id, recorded, json.dumps(body, ensure_ascii=False)),
     )
-    if data.source is not None:
+    source = data.source or sources.get(data.activity)
+    if new.rowcount and source is not None:
         at = min(microseconds(data.at), recorded)
         store.execute(
-            "INSERT INTO mark VALUES (?, ?, ?, ?)", (record.partition, data.source, recorded, at)
+            "INSERT INTO mark VALUES (?, ?, ?, ?)", (record.partition, source, recorded, at)
         )
 
 
 def _decision(store: sqlite3.Connection, record: Received) -> None:
     data = codec.decode_data(ComplaintTracedV1, record.value)
+    as_of = microseconds(data.as_of)
+    known = max(as_of, microseconds(data.traced_at))
+    # The last one is told; what was known at any of them was known at the last, also where records came out of order.
     store.execute(
-        "INSERT INTO decision VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, "
-        "case_id = excluded.case_id, as_of = excluded.as_of WHERE excluded.revision > revision",
-        (data.complaint_id, data.revision, data.case_id, microseconds(data.as_of)),
+        "INSERT INTO decision VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET known = max(known, excluded.known)",
+        (data.complaint_id, data.revision, data.case_id, as_of, known),
+    )
+    store.execute(
+        "UPDATE decision SET revision = ?, case_id = ?, as_of = ? WHERE id = ? AND revision < ?",
+        (data.revision, data.case_id, as_of, data.complaint_id, data.revision),
+    )
+    store.executemany(
+        "INSERT OR IGNORE INTO named VALUES (?, ?)",
+        ((data.complaint_id, each.event_id) for each in data.evidence if each.event_id is not None),
     )
 
 
 def _hear(store: sqlite3.Connection, partitions: int) -> None:
-    """Note for each decided complaint how far each source had spoken in its case's partition by then.
+    """Note for each decided complaint how far each source had spoken in its case's partition by then, and when it last had.
 
+    A worker that is behind may read an event before a complaint that is older: what a decision names was known to it.
     Questions and words are gone through side by side in order of time: once each, however many there are.
     """
+    store.execute(
+        "UPDATE decision SET known = max(known, coalesce((SELECT max(e.recorded) FROM named n JOIN event e "
+        "ON e.event_id = n.event_id AND e.case_id = decision.case_id WHERE n.id = decision.id), known))"
+    )
     decided = store.execute(
-        "SELECT c.id, coalesce(d.case_id, c.case_id) AS own, d.as_of FROM complaint c JOIN decision d ON d.id = c.id "
+        "SELECT c.id, coalesce(d.case_id, c.case_id) AS own, d.known FROM complaint c JOIN decision d ON d.id = c.id "
         "WHERE own IS NOT NULL"
     )
     store.executemany(
         "INSERT INTO asked VALUES (?, ?, ?)",
-        ((partition_for(case.encode(), partitions), as_of, id_) for id_, case, as_of in decided),
+        ((partition_for(case.encode(), partitions), known, id_) for id_, case, known in decided),
     )
     marks = store.execute("SELECT part, recorded, source, at FROM mark ORDER BY part, recorded")
     word = marks.fetchone()
-    here, heard = -1, dict[str, int]()
-    for part, as_of, id_ in store.execute("SELECT part, as_of, id FROM asked ORDER BY part, as_of"):
+    here, spoken, heard = -1, dict[str, int](), dict[str, int]()
+    for part, known, id_ in store.execute("SELECT part, known, id FROM asked ORDER BY part, known"):
         if part != here:
-            here, heard = part, {}
-        while word is not None and word[:2] <= (part, as_of):
+            here, spoken, heard = part, {}, {}
+        while word is not None and word[:2] <= (part, known):
             if word[0] == part:
-                heard[word[2]] = max(word[3], heard.get(word[2], word[3]))
+                _, recorded, source, at = word
+                spoken[source] = max(at, spoken.get(source, at))
+                # To the minute, as the router keeps it.
+                heard[source] = recorded - recorded % _MINUTE
             word = marks.fetchone()
-        store.execute("INSERT INTO heard VALUES (?, ?)", (id_, json.dumps(heard, sort_keys=True)))
+        store.execute(
+            "INSERT INTO heard VALUES (?, ?, ?)",
+            (id_, json.dumps(spoken, sort_keys=True), json.dumps(heard, sort_keys=True)),
+        )
 
 
 def _rows(
@@ -247,13 +305,13 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Every decided complaint, by case; one case's events are in memory at a time."""
     decided = store.execute(
-        "SELECT c.id, coalesce(d.case_id, c.case_id), d.as_of, c.body, h.marks FROM complaint c "
+        "SELECT c.id, coalesce(d.case_id, c.case_id), d.as_of, d.known, c.body, h.watermarks, h.heard FROM complaint c "
         "JOIN decision d ON d.id = c.id LEFT JOIN heard h ON h.id = c.id ORDER BY coalesce(d.case_id, c.case_id), c.id"
     )
-    for complaint, case, as_of, body, marks in decided:
+    for complaint, case, as_of, known, body, watermarks, heard in decided:
         events = store.execute(
             "SELECT body FROM event WHERE case_id = ? AND recorded <= ? ORDER BY recorded, event_id",
-            (case, as_of),
+            (case, known),
         )
         row = {
             "complaint_id": complaint,
@@ -261,7 +319,8 @@ def _rows(
             **json.loads(body),
             "as_of": as_of,
             "events": [json.loads(each) for (each,) in events],
-            "watermarks": {} if marks is None else json.loads(marks),
+            "watermarks": {} if watermarks is None else json.loads(watermarks),
+            "heard": {} if heard is None else json.loads(heard),
         }
         if complaint in verdicts:
             row["verdict"] = dict(verdicts[complaint])

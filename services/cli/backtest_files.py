@@ -90,8 +90,11 @@ def sample(row: dict[str, Any]) -> Sample:
             tuple(_event(one) for one in row.get("events", ())),
             {source: micros(at) for source, at in row.get("watermarks", {}).items()},
             {source: (int(n), int(lost)) for source, (n, lost) in row.get("losses", {}).items()},
+            {source: micros(at) for source, at in row.get("heard", {}).items()},
         ),
         cause=None if verdict is None else verdict.get("cause"),
+        not_cause=None if verdict is None else verdict.get("not_cause"),
+        received_at=micros(row["received_at"]) if "received_at" in row else None,
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from services.chassis.errors import ConfigurationError
 from services.cli.backtest_files import chunks, samples
 from services.cli.backtest_run import compare
 from services.cli.company import folder_of, load_company
+from services.registry import Company
 from services.router.backtest import decide, leading
 from services.router.learning import (
     Label,
@@ -66,25 +67,27 @@ def fit(
     Raises:
         ConfigurationError: No complaint has a verdict, or a file cannot be used.
     """
-    rules = rules_from(load_company(folder_of(registry)))
+    company = load_company(folder_of(registry))
+    rules = rules_from(company)
     found = labelled(cases, rules)
     if not found.labels:
         raise ConfigurationError(
             f"no complaint of {', '.join(str(path) for path in cases)} has a verdict: "
             "join them by akar backtest export --verdicts FILE"
         )
-    priors = fit_priors(
-        found.labels,
-        {symptom: rule.priors for symptom, rule in rules.symptoms.items()},
-        rules.departments,
-    )
+    present = {symptom: rule.priors for symptom, rule in rules.symptoms.items()}
+    fitted = fit_priors(found.labels, present, rules.departments)
+    # One that verdicts emptied is written all the same: left out, the company's first guess would be back.
+    priors = {symptom: row for symptom, row in fitted.items() if row or present[symptom]}
     points = fit_calibration(found.labels)
+    kept = kept_of(company, rules, priors, points)
     day = (clock or SystemClock()).now().date().isoformat()
+    note = note or f"fitted on {len(found.labels)} verdicts of {found.complaints} complaints"
     text = written(
         version=version or f"{day}-{len(found.labels)}",
-        note=note or f"fitted on {len(found.labels)} verdicts of {found.complaints} complaints",
-        priors=priors,
-        points=points,
+        note=f"{note}; {kept.said}" if kept.said else note,
+        priors={**kept.priors, **priors},
+        points=points or kept.points,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
@@ -94,17 +97,49 @@ def fit(
         "labels": len(found.labels),
         "symptoms": len(priors),
         "calibration_points": len(points),
+        "kept_priors": sorted(kept.priors),
+        "kept_calibration_points": len(kept.points),
         "ece_raw": _rounded(_error(found.labels, ())),
         "ece_cross_validated": _rounded(cross_validated(found.labels)),
     }
     if as_json:
         print(json.dumps(told))
         return
+    rest = f"Too few verdicts for the rest: {kept.said}. " if kept.said else ""
     print(
         f"{output}: priors of {told['symptoms']} symptoms, {told['calibration_points']} points of calibration from "
         f"{told['labels']} verdicts. Calibration error raw {told['ece_raw']}, calibrated and cross-validated "
-        f"{told['ece_cross_validated']}. Next: akar learn shadow {output} --file CASES"
+        f"{told['ece_cross_validated']}. {rest}Next: akar learn shadow {output} --file CASES"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is live, was learned, and nothing new is known about."""
+
+    priors: dict[str, dict[str, float]]
+    points: tuple[tuple[int, int], ...]
+    said: str
+    """The same in words; empty for nothing."""
+
+
+def kept_of(
+    company: Company,
+    rules: Rules,
+    priors: Mapping[str, Mapping[str, float]],
+    points: tuple[tuple[int, int], ...],
+) -> Kept:
+    """What a candidate takes over from the learned files that it replaces: symptoms and a calibration that were not fitted."""
+    learned = {symptom for each in company.learned.values() for symptom in each.priors}
+    older = {
+        symptom: dict(rules.symptoms[symptom].priors) for symptom in sorted(learned - priors.keys())
+    }
+    calibration = () if points else rules.calibration
+    what = [f"priors of {', '.join(older)}"] if older else []
+    what += ["the calibration"] if calibration else []
+    versions = ", ".join(dict.fromkeys(rules.learned.values()))
+    said = f"kept of {versions}: {' and '.join(what)}" if what else ""
+    return Kept(older, calibration, said)
 
 
 def labelled(cases: list[Path], rules: Rules) -> Labelled:
@@ -199,9 +234,8 @@ def written(
         ]
         lines += [*pairs, "]"]
     for symptom, row in sorted(priors.items()):
-        if row:
-            lines += ["", f"[priors.{symptom}]"]
-            lines += [f"{department} = {weight}" for department, weight in sorted(row.items())]
+        lines += ["", f"[priors.{symptom}]"]
+        lines += [f"{department} = {weight}" for department, weight in sorted(row.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -309,8 +343,8 @@ def promote(
     ]
     if rises:
         print(
-            f"By its report {', '.join(rises)}. Back: akar registry activate {company.digest[:12]}, "
-            "or the folder's version control."
+            f"By its report {', '.join(rises)}. Back: akar registry activate {company.digest[:12]}. "
+            "A folder that is put back while nothing runs is not taken up again."
         )
 
 

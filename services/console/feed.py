@@ -215,8 +215,9 @@ class Feed:
         with self._engine.begin() as connection:
             stored = readmodel.offsets.load(connection)
         try:
-            for topic, partition in reader.assigned():
-                reader.seek(topic, partition, stored.get((topic, partition), 0))
+            # Also what is not being read just now: it is taken up again from where it stands.
+            for place in {*reader.assigned(), *stored}:
+                reader.seek(*place, stored.get(place, 0))
         except TransientError as error:
             log.warning("waiting for kafka", error=error.detail)
 

@@ -165,6 +165,7 @@ def prepare(
 
     Raises:
         ConfigurationError: The port is in use, or the storage cannot be used.
+        TransientError: What a killed broker left could not be put in order; another start may.
     """
     runtime = obtain(report)
     layout = Layout(data_dir)
@@ -179,8 +180,7 @@ def prepare(
     if was_killed(layout.logs):
         options = ["-Xmx128m", *_archived(runtime)]
         java = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
-        if not fence(java, layout.root, layout.logs, controller_port):
-            report("After an unclean end: the last life's registration could not be ended first")
+        fence(java, layout.root, layout.logs, controller_port)
     options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", *_archived(runtime)]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port

@@ -60,37 +60,46 @@ class Bookkeeper:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        with self._engine.connect() as connection:
-            while True:
-                first = self._queue.get()
-                if first is None:
-                    return
-                batch = [first]
-                ended = False
-                while len(batch) < self._most and not self._queue.empty():
-                    entry = self._queue.get()
-                    if entry is None:
-                        ended = True
-                        break
-                    batch.append(entry)
-                if not self._store(connection, batch) or ended:
-                    return
+        try:
+            with self._engine.connect() as connection:
+                self._serve(connection)
+        except BaseException as error:  # noqa: BLE001 - handed on to whoever waits, now or later
+            self._fail(error, [])
+
+    def _serve(self, connection: Connection) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch = [first]
+            ended = False
+            while len(batch) < self._most and not self._queue.empty():
+                entry = self._queue.get()
+                if entry is None:
+                    ended = True
+                    break
+                batch.append(entry)
+            if not self._store(connection, batch) or ended:
+                return
 
     def _store(self, connection: Connection, batch: list[_Entry]) -> bool:
         try:
             with connection.begin():
                 results = [change(connection) for change, _ in batch]
         except BaseException as error:  # noqa: BLE001 - handed on below
-            # Whoever waits for a result gets the error and ends the process; nothing of the batch was stored.
-            self._failed = error
-            for _, result in batch:
-                result.set_exception(error)
-            while not self._queue.empty():
-                entry = self._queue.get()
-                if entry is not None:
-                    entry[1].set_exception(error)
+            self._fail(error, batch)
             return False
         self._stored()
         for (_, result), value in zip(batch, results, strict=True):
             result.set_result(value)
         return True
+
+    def _fail(self, error: BaseException, batch: list[_Entry]) -> None:
+        """Whoever waits for a result gets the error and ends the process; nothing of the batch was stored."""
+        self._failed = error
+        for _, result in batch:
+            result.set_exception(error)
+        while not self._queue.empty():
+            entry = self._queue.get()
+            if entry is not None:
+                entry[1].set_exception(error)

@@ -16,6 +16,7 @@ from schemas.notification import NotificationRecordedV1
 from schemas.topics import NOTIFICATION_RECORDED
 from services.chassis.clock import microseconds
 from services.chassis.consumer import PartitionReader
+from services.chassis.errors import BrokerUnavailable
 from services.chassis.logs import get_logger
 from services.chassis.records import Place, Received
 from services.chassis.settings import KafkaSettings
@@ -52,6 +53,9 @@ def catch_up(
         kafka, [NOTIFICATION_RECORDED.name], start=start, name="notifier-replay"
     ) as reader:
         ends = reader.end_offsets()
+        if not ends:
+            # It is open, and could not be told what there is: to go on would be to know of no alert that was sent.
+            raise BrokerUnavailable(f"{NOTIFICATION_RECORDED.name} could not be taken up")
         while any(reader.position(*place) < end for place, end in ends.items()):
             waited()
             records = reader.poll(1.0)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
@@ -67,6 +67,7 @@ Days = Annotated[
     str, Field(pattern=_DAYS_PATTERN, examples=["mon-fri", "sat"]), BeforeValidator(_days)
 ]
 Shifts = dict[Days, list[Shift]]
+Kind = Literal["public", "government", "bank"]
 
 
 class _Table(BaseModel):
@@ -99,7 +100,7 @@ class Calendar(_Table):
     """Day or range of days -> shifts; later entries replace earlier ones for their days."""
     holidays: Annotated[str, AfterValidator(_region)] | None = None
     """Country (``ID``) or part of one (``BR-SP``) whose public holidays are free."""
-    holiday_kinds: list[Literal["public", "government", "bank"]] = ["public"]
+    holiday_kinds: list[Kind] = ["public"]
     """Kinds of holidays that are free; Indonesia's joint leave days are ``government``."""
     extra_holidays: list[date] = []
     """Days free beside them."""
@@ -215,13 +216,22 @@ def _holidays(region: str, kinds: tuple[str, ...], years: tuple[int, int]) -> fr
 
     country, _, part = region.partition("-")
     span = range(years[0], years[1] + 1)
-    offered = holidays.country_holidays(country, subdiv=part or None).supported_categories
-    chosen = tuple(kind for kind in kinds if kind in offered)
+    chosen = tuple(kind for kind in kinds if kind in kinds_of(region))
     if not chosen:
         return frozenset()
     return frozenset(
         holidays.country_holidays(country, subdiv=part or None, years=span, categories=chosen)
     )
+
+
+@cache
+def kinds_of(region: str) -> tuple[str, ...]:
+    """Return the kinds that the `holidays` package knows there, of those that a calendar may name; sorted."""
+    import holidays
+
+    country, _, part = region.partition("-")
+    offered = holidays.country_holidays(country, subdiv=part or None).supported_categories
+    return tuple(sorted(set(offered).intersection(get_args(Kind))))
 
 
 @cache

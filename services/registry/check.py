@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
+from services.registry.calendars import kinds_of
 from services.registry.errors import Problem
 from services.registry.model import Activity, Company, Process
 from services.registry.promises import kept_by_plan
@@ -21,6 +22,7 @@ def check(company: Company) -> tuple[Problem, ...]:
     problems = [
         *_company(company),
         *_departments(company),
+        *_calendars(company),
         *_processes(company),
         *_symptoms(company),
         *_packs(company),
@@ -70,6 +72,7 @@ def _company(company: Company) -> Iterator[Problem]:
         path = f"processes/{process.id}.toml"
         named += [(path, f"activities.{k}", a.names) for k, a in process.activities.items()]
         named += [(path, f"faults.{k}", f.names) for k, f in process.faults.items()]
+        named += [(path, f"contradictions.{k}", c.names) for k, c in process.contradictions.items()]
     for path, field, names in named:
         for language in settings.write_in:
             if language not in names:
@@ -92,13 +95,6 @@ def _departments(company: Company) -> Iterator[Problem]:
             source.run_by,
             company.departments,
         )
-    if "owner" in company.calendars:
-        yield Problem(
-            "calendars.toml",
-            "calendars.owner",
-            '"owner" stands for the calendar of the department that owns an activity',
-            "Give the calendar another id.",
-        )
     for key, department in company.departments.items():
         yield from unknown(
             file, f"departments.{key}.calendar", "calendar", department.calendar, company.calendars
@@ -118,6 +114,32 @@ def _departments(company: Company) -> Iterator[Problem]:
                 f"departments.{key}.customer",
                 "the customer is a party outside",
                 "Add outside = true.",
+            )
+
+
+def _calendars(company: Company) -> Iterator[Problem]:
+    file = "calendars.toml"
+    if "owner" in company.calendars:
+        yield Problem(
+            file,
+            "calendars.owner",
+            '"owner" stands for the calendar of the department that owns an activity',
+            "Give the calendar another id.",
+        )
+    for key, calendar in company.calendars.items():
+        region, kinds = calendar.holidays, calendar.holiday_kinds
+        if region is None:
+            continue
+        none = [kind for kind in kinds if kind not in kinds_of(region)]
+        if none or not kinds:
+            yield Problem(
+                file,
+                f"calendars.{key}.holiday_kinds",
+                f"{region} has no holidays of the kind {', '.join(none)}"
+                if none
+                else "no kind of holiday is named, so that none is free",
+                f"Use one of: {', '.join(kinds_of(region))}.",
+                warning=len(none) < len(kinds),
             )
 
 
@@ -317,12 +339,20 @@ def _symptoms(company: Company) -> Iterator[Problem]:
                 + "Use an id that the packs know, or write words and a cue into packs/<language>.more.toml.",
                 warning=True,
             )
-    if not any(symptom.vague for symptom in company.symptoms.values()):
+    vague = sorted(key for key, symptom in company.symptoms.items() if symptom.vague)
+    if not vague:
         yield Problem(
             file,
             "symptoms",
             "no symptom is marked vague",
             "Add one with vague = true for complaints that name nothing.",
+        )
+    if len(vague) > 1:
+        yield Problem(
+            file,
+            f"symptoms.{vague[1]}.vague",
+            f"more than one symptom is marked vague: {', '.join(vague)}",
+            "Keep vague = true for one: it stands for complaints that name nothing.",
         )
 
 

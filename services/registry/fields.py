@@ -66,7 +66,9 @@ Names = Annotated[dict[Language, str], Field(min_length=1)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 Condition = Annotated[dict[str, str | int | bool], Field(min_length=1)]
 """Attributes of the case that must all have these values."""
-FactName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*$")]
+FACT: Final = r"^[a-z0-9][a-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*$"
+"""How a fact is written."""
+FactName = Annotated[str, Field(pattern=FACT)]
 """``activity.attribute``: what the activity's events say under that name."""
 
 

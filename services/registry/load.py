@@ -24,6 +24,7 @@ from services.registry import additions
 from services.registry.calendars import Calendar
 from services.registry.check import check
 from services.registry.errors import Problem, RegistryError
+from services.registry.fields import FACT
 from services.registry.files import OPTIONAL, SHIPPED, Files, read_folder, shipped_packs
 from services.registry.lines import Lines
 from services.registry.model import (
@@ -51,7 +52,31 @@ TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
 _SPELLED: Final = {
     r"^[a-z0-9][a-z0-9_-]*$": "An id has small letters, digits, - and _ only.",
     r"^[a-z]{2}$": 'Write a language as two small letters, such as "id".',
+    FACT: 'Name a fact as activity.attribute, such as "delivered.distance_m".',
 }
+_REMEDIES: Final = {
+    "string_type": 'Write it in quotes: "…".',
+    "bool_type": "Write true or false, without quotes.",
+    "bool_parsing": "Write true or false, without quotes.",
+    "int_type": "Write a whole number, without quotes.",
+    "int_parsing": "Write a whole number, without quotes.",
+    "int_from_float": "Write a whole number, without quotes.",
+    "float_type": "Write a number, without quotes.",
+    "float_parsing": "Write a number, without quotes.",
+    "date_type": "Write a date without quotes, such as 2026-08-17.",
+    "date_from_datetime_parsing": "Write a date without quotes, such as 2026-08-17.",
+    "list_type": "Write a list: […].",
+    "dict_type": "Write a table: { … }.",
+    "model_type": "Write a table: { … }.",
+    "too_short": "Give at least one.",
+    "literal_error": "Use a value that is named here.",
+    "enum": "Use a value that is named here.",
+    "greater_than": "Give a number within this limit.",
+    "greater_than_equal": "Give a number within this limit.",
+    "less_than": "Give a number within this limit.",
+    "less_than_equal": "Give a number within this limit.",
+}
+"""What to do about a value, by pydantic's type of the error."""
 _MISSPELT: Final = "it is not written as it should be"
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -276,7 +301,7 @@ def _valid(
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems.extend(_problems(error, kind, file, field))
+        problems.extend(_problems(error, kind, content, file, field))
         return _without_errors(kind, content, error)
 
 
@@ -301,18 +326,24 @@ def _without_errors(kind: type[Table], content: object, error: ValidationError) 
 
 
 def _problems(
-    error: ValidationError, kind: type[BaseModel], file: str, field: str
+    error: ValidationError, kind: type[BaseModel], content: object, file: str, field: str
 ) -> Iterator[Problem]:
+    no_facts: set[str] = set()
     for detail in error.errors(include_url=False, include_input=False):
-        loc = [part for part in detail["loc"] if part != "[key]"]
+        loc = list(_written(detail["loc"], content))
         path = ".".join(str(part) for part in loc)
         where = ".".join(part for part in (field, path) if part)
-        text, remedy = detail["msg"].removeprefix("Value error, "), "Correct the value."
+        if where in no_facts:
+            continue  # a limit may be a number too; that it is none need not be told
+        text = detail["msg"].removeprefix("Value error, ")
+        remedy = _REMEDIES.get(detail["type"], "Correct the value.")
         if detail["type"] == "missing":
             text, remedy = "the field is missing", f"Add {loc[-1]} = …"
         elif detail["type"] == "string_pattern_mismatch":
-            text = _MISSPELT
-            remedy = _SPELLED.get(str(detail.get("ctx", {}).get("pattern")), remedy)
+            text, pattern = _MISSPELT, str(detail.get("ctx", {}).get("pattern"))
+            remedy = _SPELLED.get(pattern, remedy)
+            if pattern == FACT:
+                no_facts.add(where)
         elif detail["type"] == "extra_forbidden":
             known = _fields_at(kind, loc[:-1])
             near = difflib.get_close_matches(str(loc[-1]), known, n=1)
@@ -323,6 +354,18 @@ def _problems(
                 else f"Remove it. Fields here: {', '.join(sorted(known))}."
             )
         yield Problem(file, where, text, remedy)
+
+
+def _written(loc: Iterable[int | str], content: object) -> Iterator[int | str]:
+    """Yield the part of an error's place that the file has: below a value pydantic goes on with the kinds it tried."""
+    at: Any = content
+    for part in loc:
+        if part == "[key]":
+            continue
+        if not isinstance(at, dict | list):
+            return
+        yield part
+        at = (at if isinstance(at, dict) else dict(enumerate(at))).get(part)
 
 
 def _fields_at(kind: type[BaseModel], path: list[int | str]) -> list[str]:

@@ -43,6 +43,13 @@ def kept_by_plan(
         yield Problem(file, field, "`from` and `within` belong together", "Give both, or neither.")
         return
     if promise.within is None or promise.start is None:
+        if promise.withins:
+            yield Problem(
+                file,
+                f"{field}.withins",
+                "there are promised times by attribute but neither `from` nor `within`, so none of them counts",
+                'Add from = "<activity>" and within = "…" for the other cases.',
+            )
         return
     order = _between(process, promise.start, promise.activity)
     if order is None:

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from schemas.vocabulary import Outcome
 from services.router.tracing.company import Costs, Rules
+from services.router.tracing.fusion import Support
 from services.router.tracing.members import ASKED, NAMING, TRIAGE
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
 from services.router.tracing.reasoning import Looks
@@ -24,6 +26,7 @@ from services.router.tracing.tracer import conclude
 EXAMPLES: Final = 3
 """Complaints shown for each move."""
 NOBODY: Final = "nobody"
+_WAITING: Final = Outcome.WAITING
 _DAY: Final = 24 * HOUR
 _CONCLUDED_BY: Final = frozenset({"policy", "digest", "learned", "write_in", "packs", "models"})
 """Fields of the rules that no look asks for: what is decided by, and what texts are read by."""
@@ -33,7 +36,8 @@ _CONCLUDED_BY: Final = frozenset({"policy", "digest", "learned", "write_in", "pa
 class Sample:
     """One past complaint, with what was known of its case at ``as_of`` (µs UTC).
 
-    ``cause`` is the department (or `promise`, `nobody`) that a verdict found, None without one.
+    ``cause`` is the department (or `promise`, `nobody`) that a verdict found, None without one; ``not_cause`` the one that it
+    cleared without finding another. ``received_at`` is when the company had the complaint, None for when it was written.
     """
 
     complaint_id: str
@@ -43,6 +47,8 @@ class Sample:
     as_of: int
     case: Case
     cause: str | None = None
+    not_cause: str | None = None
+    received_at: int | None = None
 
 
 def same_words(live: Rules, candidate: Rules) -> bool:
@@ -56,7 +62,13 @@ def same_words(live: Rules, candidate: Rules) -> bool:
 
 def looks_at(sample: Sample, rules: Rules, symptoms: tuple[SymptomScore, ...]) -> Looks:
     """Look at a past complaint by some rules."""
-    complaint = Complaint(sample.complaint_id, sample.occurred_at, sample.language or "", symptoms)
+    complaint = Complaint(
+        sample.complaint_id,
+        sample.occurred_at,
+        sample.language or "",
+        symptoms,
+        sample.received_at,
+    )
     return Looks(complaint, sample.case, rules, sample.as_of)
 
 
@@ -86,21 +98,47 @@ def told(decision: Decision, rules: Rules) -> tuple[str, ...]:
     return tuple(sorted([department for department, part in parts.items() if part >= floor]))
 
 
-def cost(decision: Decision, costs: Costs, cause: str | None) -> float:
-    """What a decision costs: as it came out where a verdict is known, else as expected by its confidence."""
+def waited_beyond(decision: Decision, found: tuple[Support, ...]) -> int:
+    """How many µs longer than promised a decision has the customer wait; ``found`` is what its look supports.
+
+    The core charges the same (`choice.waiting`): all of it where a promise is missed and a source is waited for, nothing
+    while the promise itself still runs.
+    """
+    if decision.outcome is not _WAITING or decision.waiting_until is None:
+        return 0
+    for support in found:
+        lateness = support.lateness
+        if lateness is None or lateness.late is None or lateness.finished_at is not None:
+            continue
+        # The first promise that is open is the one that is waited for.
+        return max(0, decision.waiting_until - decision.as_of) if lateness.late > 0 else 0
+    return 0
+
+
+def cost(
+    decision: Decision,
+    costs: Costs,
+    cause: str | None,
+    *,
+    not_cause: str | None = None,
+    beyond: int = 0,
+) -> float:
+    """What a decision costs: as it came out where a verdict is known, else as expected by its confidence.
+
+    ``beyond`` are the µs that it waits longer than promised.
+    """
     outcome = decision.outcome
     if outcome in NAMING:
-        wrong = float(leading(decision) != cause)
+        first = leading(decision)
+        wrong = float(first != cause)
         if cause is None:
-            wrong = 1 - decision.confidence_parts / PARTS
+            wrong = 1.0 if first == not_cause else 1 - decision.confidence_parts / PARTS
         return wrong * (costs.wrong + (0.0 if cause == NOBODY else costs.missed))
     if outcome is TRIAGE:
         return costs.triage
     if outcome is ASKED:
         return costs.ask
-    until = decision.waiting_until
-    days = 0.0 if until is None else max(0, until - decision.as_of) / _DAY
-    return days * costs.wait_per_day
+    return beyond / _DAY * costs.wait_per_day
 
 
 @dataclass(slots=True)
@@ -122,9 +160,14 @@ class Tally:
     costs: dict[str, list[float]] = field(default_factory=lambda: {"live": [], "candidate": []})
 
     def add(
-        self, sample: Sample, live: Decision, candidate: Decision, rules: tuple[Rules, Rules]
+        self,
+        sample: Sample,
+        live: Decision,
+        candidate: Decision,
+        rules: tuple[Rules, Rules],
+        waits: tuple[int, int],
     ) -> None:
-        """Count one complaint; `rules` are the live and the candidate's."""
+        """Count one complaint; `rules` are the live and the candidate's, `waits` what each waits beyond the promise."""
         self.complaints += 1
         move = (leading(live), leading(candidate))
         self.moves[move] += 1
@@ -134,13 +177,13 @@ class Tally:
                 self._example(move, sample.complaint_id)
             if move[0] != move[1] or live.material() != candidate.material():
                 self.changed += 1
-        if sample.cause is not None:
-            self.verdicts += 1
-            self.agreed["live"] += _agrees(live, sample.cause)
-            self.agreed["candidate"] += _agrees(candidate, sample.cause)
+        self.verdicts += sample.cause is not None or sample.not_cause is not None
         prices = rules[0].policy.costs
-        self.costs["live"].append(cost(live, prices, sample.cause))
-        self.costs["candidate"].append(cost(candidate, prices, sample.cause))
+        for side, decision, wait in (("live", live, waits[0]), ("candidate", candidate, waits[1])):
+            self.agreed[side] += _agrees(decision, sample)
+            self.costs[side].append(
+                cost(decision, prices, sample.cause, not_cause=sample.not_cause, beyond=wait)
+            )
         self.alerts["live"].update(told(live, rules[0]))
         self.alerts["candidate"].update(told(candidate, rules[1]))
 
@@ -203,10 +246,13 @@ class Tally:
         }
 
 
-def _agrees(decision: Decision, cause: str) -> bool:
+def _agrees(decision: Decision, sample: Sample) -> bool:
+    """Whether a verdict is agreed with; one that only cleared somebody, by whatever does not name them first."""
+    if sample.cause is None:
+        return sample.not_cause is not None and leading(decision) != sample.not_cause
     if decision.outcome not in NAMING:
-        return cause == NOBODY
-    return leading(decision) == cause
+        return sample.cause == NOBODY
+    return leading(decision) == sample.cause
 
 
 class Comparer:
@@ -219,8 +265,16 @@ class Comparer:
         self._looks = self._words and _looked_by(live) == _looked_by(candidate)
         self._common = all(
             getattr(live, name) == getattr(candidate, name)
-            for name in ("departments", "sources", "policy", "vague", "calibration", "calendars")
-        )
+            for name in (
+                "departments",
+                "sources",
+                "policy",
+                "vague",
+                "calibration",
+                "calendars",
+                "offsets",
+            )
+        ) and _waited_for(live) == _waited_for(candidate)
         self._processes = {
             process: _of_process(live, process) == _of_process(candidate, process)
             for process in {*live.activity_process.values(), *candidate.activity_process.values()}
@@ -254,14 +308,22 @@ class Comparer:
         symptoms = classify(sample.text, sample.language, live)
         looks = looks_at(sample, live, symptoms)
         first = conclude(looks, live, words=False)
+        wait = waited_beyond(first, looks.now().found)
         if self.alike(sample, symptoms):
-            tally.add(sample, first, first, self.rules)
+            tally.add(sample, first, first, self.rules, (wait, wait))
             return
         if not self._looks:
             if not self._words:
                 symptoms = classify(sample.text, sample.language, candidate)
             looks = looks_at(sample, candidate, symptoms)
-        tally.add(sample, first, conclude(looks, candidate, words=False), self.rules)
+        second = conclude(looks, candidate, words=False)
+        waits = (wait, waited_beyond(second, looks.now().found))
+        tally.add(sample, first, second, self.rules, waits)
+
+
+def _waited_for(rules: Rules) -> dict[str, tuple[object, ...]]:
+    """What each symptom denies and was promised: a fault explains a delay also by symptoms that nobody spoke of."""
+    return {name: (rule.denies, rule.promises) for name, rule in rules.symptoms.items()}
 
 
 def _looked_by(rules: Rules) -> dict[str, object]:

@@ -252,10 +252,10 @@ def test_each_service_that_serves_health_is_checked() -> None:
 
 
 def test_the_broker_has_the_options_of_the_embedded_one() -> None:
-    """What makes one disk durable and a restart quick is the same in a container."""
+    """What makes one disk durable and a restart quick is the same in a container, but for the session that nobody ends there."""
     environment = SERVICES["kafka"]["environment"]
 
-    for option, value in BROKER_OPTIONS.items():
+    for option, value in (BROKER_OPTIONS | {"broker.session.timeout.ms": "9000"}).items():
         assert environment.get("KAFKA_" + option.upper().replace(".", "_")) == value, option
     assert environment["KAFKA_LOG_DIRS"] in {
         volume.split(":")[1] for volume in SERVICES["kafka"]["volumes"]

@@ -23,10 +23,13 @@ from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
 from services.cli import backtest_export, backtest_run
 from services.registry import example_folder, load
+from services.router.tracing.model import HOUR
+from tests.support.companies import rules
 
 CASES = 66
 """Two of each kind of planted fault."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SHOP = rules("shop")
 
 
 @pytest.fixture
@@ -41,12 +44,32 @@ def kafka(broker: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Ka
 
 @pytest.fixture
 def rows(tmp_path: Path) -> list[dict[str, Any]]:
-    """Generated complaints with their cases, as a file would have them; without what topics do not hold."""
+    """Generated complaints with their cases, as a file would have them, with `as_of` for when each was last decided.
+
+    Without what topics do not hold.
+    """
     path = tmp_path / "generated.ndjson"
     backtest_export.generated("shop", path, orders=CASES, seed=3, missing=0.0, late=0.1)
     found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in found:
+        if row["case_id"] is not None:
+            scan_told_late(row)
     # Events copied under one id count once in the topics too; of losses they tell nothing.
     return [{k: v for k, v in row.items() if k not in {"losses", "watermarks"}} for row in found]
+
+
+def scan_told_late(row: dict[str, Any]) -> None:
+    """Let a scan from before the complaint be heard of twenty minutes after it, and lead to the last decision."""
+    row["as_of"] += HOUR // 3
+    scan = {
+        "event_id": f"{row['case_id']}-scan",
+        "activity": "in_transit",
+        "transition": "complete",
+        "at": row["occurred_at"] - HOUR // 12,
+        "recorded_at": row["as_of"],
+        "source": "courier-api",
+    }
+    row["events"].append(scan)
 
 
 def test_topics_tell_what_a_file_would(
@@ -55,7 +78,7 @@ def test_topics_tell_what_a_file_would(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each decided complaint with the events recorded by its last decision, and no other; both registries decide them."""
+    """Each decided complaint with the events recorded when it was last decided, and no other; both registries decide them."""
     broken = Outgoing(topics.PROCESS_OBSERVED.name, b"nobody", b"{}")
     write(kafka, [broken, *(record for row in rows for record in records(row))])
     exported = tmp_path / "exported.ndjson"
@@ -68,13 +91,17 @@ def test_topics_tell_what_a_file_would(
         one = found[row["complaint_id"]]
         assert (one["text"], one["as_of"], one["case_id"]) == (
             row["text"],
-            row["as_of"],
+            decided_as_of(row),
             row["case_id"],
         )
+        assert one["received_at"] - one["occurred_at"] == 60_000_000
         assert {e["event_id"]: e["at"] for e in one["events"]} == {
             e["event_id"]: e["at"] for e in row["events"]
         }
-        assert one["watermarks"] == spoken(rows, row, kafka.partitions)
+        assert (one["watermarks"], one["heard"]) == spoken(rows, row, kafka.partitions)
+    assert any(
+        event["recorded_at"] > one["as_of"] for one in found.values() for event in one["events"]
+    )
     shop = str(example_folder("shop"))
     with backtest_export.exported(None) as again:
         told = backtest_run.compare(live=shop, candidate=shop, file=again, workers=1)
@@ -83,40 +110,58 @@ def test_topics_tell_what_a_file_would(
     assert sum(told["alerts"]["live"].values()) > len(rows) // 4
 
 
-def spoken(rows: list[dict[str, Any]], row: dict[str, Any], partitions: int) -> dict[str, int]:
-    """How far each source had spoken in this complaint's partition when it was decided, the plain way."""
+def decided_as_of(row: dict[str, Any]) -> int:
+    """As of when the router would decide: never later than what it decides by happened, however late it was told."""
+    known = [min(event["at"], event["recorded_at"]) for event in row["events"]]
+    return max([row["occurred_at"], *known])
+
+
+def spoken(
+    rows: list[dict[str, Any]], row: dict[str, Any], partitions: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How far and when each source had spoken in this complaint's partition when it was decided, the plain way."""
+    far: dict[str, int] = {}
+    last: dict[str, int] = {}
     if row["case_id"] is None:
-        return {}
+        return far, last
     part = partition_for(row["case_id"].encode(), partitions)
-    found: dict[str, int] = {}
     for other in rows:
         if other["case_id"] is None or partition_for(other["case_id"].encode(), partitions) != part:
             continue
-        for event in other["events"]:
+        after = {"event_id": "after", "at": other["occurred_at"], "source": "courier-api"}
+        after["recorded_at"] = other["as_of"] + HOUR
+        events = {event["event_id"]: event for event in reversed([*other["events"], after])}
+        for event in events.values():
             if event["recorded_at"] <= row["as_of"]:
-                at_most = min(event["at"], event["recorded_at"])
-                found[event["source"]] = max(at_most, found.get(event["source"], at_most))
-    return found
+                source, recorded = event["source"], event["recorded_at"]
+                far[source] = max(min(event["at"], recorded), far.get(source, 0))
+                last[source] = max(recorded - recorded % 60_000_000, last.get(source, 0))
+    return far, last
 
 
 def records(row: dict[str, Any]) -> list[Outgoing]:
-    """A complaint, its case with an event that is recorded after the last of two decisions, and an undecided complaint."""
+    """A complaint, its case with an event that is recorded after the last of two decisions, and an undecided complaint.
+
+    Every other event names no source: it is a word of its activity's.
+    """
     case, complaint = row["case_id"], row["complaint_id"]
-    occurred, as_of = at(row["occurred_at"]), at(row["as_of"])
+    occurred, decided = at(row["occurred_at"]), at(row["as_of"])
     received = ComplaintReceivedV1(
         complaint_id=complaint,
         channel="web",
         text=row["text"],
         case_id=case,
         occurred_at=occurred,
-        received_at=occurred,
+        received_at=occurred + timedelta(minutes=1),
         body_digest="0" * 64,
     )
     undecided = received.model_copy(update={"complaint_id": f"{complaint}-undecided"})
     made = [
         outgoing(topics.COMPLAINT_RECEIVED.name, each, occurred) for each in (received, undecided)
     ]
-    for event in row["events"]:
+    for number, event in enumerate(row["events"]):
+        if number % 2 and event["source"] == SHOP.activities[event["activity"]].source:
+            event = {**event, "source": None}  # noqa: PLW2901 - the same event, as another system would tell it
         times = {key: at(event[key]) for key in ("at", "recorded_at", "due_at") if key in event}
         observed = ProcessObservedV1(case_id=case, **{**event, **times})
         made.append(outgoing(topics.PROCESS_OBSERVED.name, observed, observed.at))
@@ -127,18 +172,19 @@ def records(row: dict[str, Any]) -> list[Outgoing]:
             activity="delivered",
             transition=Transition.COMPLETE,
             at=occurred,
-            recorded_at=as_of + timedelta(hours=1),
+            recorded_at=decided + timedelta(hours=1),
         )
         made.append(outgoing(topics.PROCESS_OBSERVED.name, unknown, occurred))
     # Of several decisions the last one says when, whatever was known at the first.
-    for revision, when in ((1, occurred - timedelta(hours=1)), (2, as_of)):
+    first = occurred - timedelta(hours=1)
+    for revision, when, as_of in ((1, first, first), (2, decided, at(decided_as_of(row)))):
         traced = ComplaintTracedV1(
             complaint_id=complaint,
             case_id=case,
             decision_id=f"{complaint}-{revision}",
             revision=revision,
             traced_at=when,
-            as_of=when,
+            as_of=as_of,
             outcome=Outcome.TRIAGE,
             causes=(),
             recovery=None,

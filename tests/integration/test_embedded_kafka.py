@@ -209,6 +209,27 @@ def test_a_transaction_of_the_last_life_is_ended_everywhere(own: RunningBroker) 
     assert seen == dict.fromkeys(range(partitions), b"behind it")
 
 
+@pytest.mark.timeout(120)
+def test_a_broker_that_stood_still_is_not_fenced(own: RunningBroker) -> None:
+    """For some seconds: its partitions keep their leader, and its transactions get the end that was asked for."""
+    create_topic(own.bootstrap, "stood")
+    writer = Producer(client(own.bootstrap, **{"transactional.id": "stood"}))
+    writer.init_transactions(30)
+    writer.begin_transaction()
+    writer.produce("stood", b"one", partition=0)
+    assert writer.flush(30) == 0
+    registration = Registration(Layout(own.kafka.data_dir).logs)
+    assert registration.ended() is False
+    pid = own.kafka.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(4.0)  # not a wait for a condition: the time that it stands still
+    os.kill(pid, signal.SIGCONT)
+    writer.commit_transaction(30)
+    assert read(own.bootstrap, "stood") == [b"one"]
+    assert list(registration.changes()) == []
+
+
 def test_small_files_that_a_power_cut_broke_are_mended(own: RunningBroker) -> None:
     """Each of these alone ends the broker at its start, or has it put the records aside; mended, it serves all of them."""
     create_topic(own.bootstrap, "mended")

@@ -331,7 +331,8 @@ FENCES: Final[tuple[Fence, ...]] = (
     Fence(
         "watched from outside",
         ("R4",),
-        "the health check watches the loop and the position, and the supervisor starts again",
+        "the health check watches the loop and the position for whoever probes it (Kubernetes); "
+        "`akar up` starts again what ends, not what hangs",
         "app:Worker.unready",
         "avoided",
     ),

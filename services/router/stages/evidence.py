@@ -3,18 +3,18 @@
 It also tells the customer stage whose case it is, and says how well a case fits a complaint that does not name its own.
 
 Rows (rows.py): one per event (`e:` and the case), one per complaint about the case with its last answer (`t:`), one per customer
-whom its events name (`o:`), the sources' watermarks of this partition (`w`), and what these lost (`l`).  An event of a case that
-nobody complained about costs two look-ups and one row.
+whom its events name (`o:`), the sources' watermarks of this partition (`w`), when each was last heard of (`h`), and what these
+lost (`l`).  An event of a case that nobody complained about costs two look-ups and one row.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas import codec, topics
 from schemas.case import CaseOpenedV1, CaseWeighedV1
@@ -31,6 +31,8 @@ from services.router.stages.base import Companies, Record, Stage, recorded_time,
 from services.router.stages.retention import FORGET
 from services.router.tracing import losses, model, plausible, tracer
 from services.router.tracing.company import Rules
+
+_MINUTE: Final = 60_000_000
 
 WEIGH: Final = "weighed"
 """The reason of a question that wants no trace, only how well the case fits."""
@@ -70,7 +72,8 @@ class EvidenceStage(Stage):
         item = data.event_id.encode()
         known = store.get(group, item)
         if known is not None:
-            if not mapping.same_event(known, data):
+            # A second tap on a question's link is dated by itself: the first one counts.
+            if "answered_by" not in data.attributes and not mapping.same_event(known, data):
                 self.dead_letter(
                     partition, record, "conflict", "this event_id was used with other content"
                 )
@@ -133,19 +136,20 @@ class EvidenceStage(Stage):
             source = rule.source
         # A clock that is ahead must not make its source look as if it had spoken about the future.
         at = min(microseconds(data.at), recorded)
-        marks = self._watermarks(partition)
-        if at > marks.get(source, 0):
-            marks[source] = at
-            partition.store.put(rows.WATERMARKS, source.encode(), str(at).encode())
+        for group, mark in ((rows.WATERMARKS, at), (rows.HEARD, recorded - recorded % _MINUTE)):
+            marks = self._marks(partition, group)
+            if mark > marks.get(source, 0):
+                marks[source] = mark
+                partition.store.put(group, source.encode(), str(mark).encode())
 
-    def _watermarks(self, partition: Partition) -> dict[str, int]:
-        marks: dict[str, int] | None = partition.memory.get("watermarks")
-        if marks is None:
-            marks = {
-                item.decode(): int(value) for item, value in partition.store.items(rows.WATERMARKS)
+    def _marks(self, partition: Partition, group: bytes) -> dict[str, int]:
+        """By source, one of the two times that are kept of it."""
+        marks: dict[bytes, dict[str, int]] = partition.memory.setdefault("marks", {})
+        if group not in marks:
+            marks[group] = {
+                item.decode(): int(value) for item, value in partition.store.items(group)
             }
-            partition.memory["watermarks"] = marks
-        return marks
+        return marks[group]
 
     def _requested(
         self,
@@ -166,9 +170,11 @@ class EvidenceStage(Stage):
         at = max(microseconds(envelope.time), rows.asked_at(before))
         partition.store.put(group, b"", rows.asked(at, full=rows.is_full(before)))
         case = self._case(partition, request.case_id)
-        first = partition.store.get(group, request.complaint_id.encode()) is None
+        known = partition.store.get(group, request.complaint_id.encode())
+        if known is not None:
+            case = replace(case, losses=_asked(known).losses)
         self._answer(partition, request, case, envelope, envelope.time)
-        if first:
+        if known is None:
             self._count(partition, case, _as_of(request, case))
 
     def _count(self, partition: Partition, case: model.Case, as_of: int) -> None:
@@ -238,11 +244,16 @@ class EvidenceStage(Stage):
         for item, row in partition.store.items(rows.TRACES + case_id.encode()):
             if not item:
                 continue
-            material, _, stored = row.partition(b"\n")
-            request = TraceRequestedV1.model_validate_json(stored)
+            asked = _asked(row)
+            request = TraceRequestedV1.model_validate_json(asked.request)
+            # What other cases have shown of the sources meanwhile is no news of this one.
+            then = replace(case, losses=asked.losses)
             # Most events change nothing: the words are made only for those that do.
-            if self._trace(partition, request, case, words=False).digest().encode() != material:
-                self._answer(partition, request, case, envelope, recorded)
+            if (
+                self._trace(partition, request, then, words=False).digest().encode()
+                != asked.material
+            ):
+                self._answer(partition, request, then, envelope, recorded)
 
     def _case(self, partition: Partition, case_id: str) -> model.Case:
         found = partition.store.items(rows.EVENTS + case_id.encode(), most=MOST_EVENTS)
@@ -252,7 +263,11 @@ class EvidenceStage(Stage):
             partition.store.put(group, b"", rows.asked(at, full=True))
         events = tuple(mapping.event_from_row(row) for _item, row in found)
         return model.Case(
-            case_id, events, dict(self._watermarks(partition)), self._losses(partition)
+            case_id,
+            events,
+            dict(self._marks(partition, rows.WATERMARKS)),
+            self._losses(partition),
+            dict(self._marks(partition, rows.HEARD)),
         )
 
     def _trace(
@@ -295,6 +310,8 @@ class EvidenceStage(Stage):
             trigger=cause.id,
         )
         row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
+        if case.losses:
+            row += b"\n" + json.dumps(case.losses, sort_keys=True).encode()
         partition.store.put(
             rows.TRACES + request.case_id.encode(), request.complaint_id.encode(), row
         )
@@ -307,6 +324,23 @@ class EvidenceStage(Stage):
             complaint=answer.complaint_id,
             cause=cause,
         )
+
+
+class _Asked(NamedTuple):
+    """A complaint about a case, as its row has it."""
+
+    material: bytes
+    """The digest of the last answer."""
+    request: bytes
+    losses: Mapping[str, tuple[int, int]]
+    """What was known of lost events when it was first answered: later answers rest on the same."""
+
+
+def _asked(row: bytes) -> _Asked:
+    material, _, rest = row.partition(b"\n")
+    request, _, lost = rest.partition(b"\n")
+    counts = json.loads(lost) if lost else {}
+    return _Asked(material, request, {source: (n, m) for source, (n, m) in counts.items()})
 
 
 def without_asking(rules: Rules) -> Rules:

@@ -16,6 +16,8 @@ TRACES: Final = b"t:"
 """And the case: one row per complaint about it; the row without an item says that there is one (`asked`)."""
 WATERMARKS: Final = b"w"
 """One row per source: up to when this partition has heard of it."""
+HEARD: Final = b"h"
+"""One row per source: when this partition last heard of it, to the minute; µs."""
 LOSSES: Final = b"l"
 """One row: by source, what must have happened in the cases asked about in this partition, and how much of it was never told."""
 NAMED: Final = b"o:"
@@ -42,7 +44,7 @@ DIGITS: Final = 20
 
 _KEYED: Final = (EVENTS, TRACES, NAMED, CUSTOMERS, SEARCHES, LIVES, EARLY)
 _INDEXES: Final = {DUE: DIGITS, UNTIL: 2 * DIGITS}
-OF_PARTITION: Final = frozenset({WATERMARKS, LOSSES, SWEEP, REGISTRY})
+OF_PARTITION: Final = frozenset({WATERMARKS, HEARD, LOSSES, SWEEP, REGISTRY})
 """Rows of the partition itself, whatever keys lie in it."""
 
 
@@ -77,6 +79,8 @@ def joined(group: bytes, values: Sequence[bytes | None]) -> bytes | None:
         # Heard of by all of them up to then: a source that one of them has not read so far must not look silent.
         known = [int(value) for value in values if value is not None]
         return str(min(known)).encode() if len(known) == len(values) else None
+    if group == HEARD:
+        return str(max(int(value) for value in values if value is not None)).encode()
     return values[0] if group == REGISTRY else None
 
 

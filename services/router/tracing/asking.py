@@ -127,13 +127,9 @@ def deadline(department: str, since: int, rules: Rules) -> int:
 def latest(complaint: Complaint, case: Case, as_of: int) -> int:
     """Return when the last thing became known about a case that is known at ``as_of`` (µs UTC).
 
-    An answer is news when it was given, although it tells of a time before: whoever is asked next has as long.
+    News counts from when it was told, although it tells of a time before: whoever is asked next has as long.
     """
-    known = [
-        event.recorded_at
-        for event in case.events
-        if event.at <= as_of and (event.recorded_at <= as_of or "answered_by" in event.attributes)
-    ]
+    known = [event.recorded_at for event in case.events if event.at <= as_of]
     return max([complaint.occurred_at, *known])
 
 

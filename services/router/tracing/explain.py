@@ -120,7 +120,8 @@ def explanations(
         question=question,
         candidates=candidates,
     )
-    promised = teller.customer()
+    # Who asks has told whom it asks; who only waits has told nobody.
+    promised = teller.customer(waiting_until if question is None else None)
     colleagues: dict[str, tuple[Sentence, ...]] = {}
     customer: dict[str, tuple[str, ...]] = {}
     for language in rules.write_in:

@@ -10,7 +10,7 @@ silent; who is charged for it is still measured only as far as each source has s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import Finding
 from services.router.tracing import losses
@@ -31,6 +31,9 @@ from services.router.tracing.model import HOUR, PARTS, Case, Evidence, Missing
 from services.router.tracing.path import Way
 from services.router.tracing.step import Step
 from services.router.tracing.timeline import Timeline
+
+_LATER: Final = 24
+"""A part of its round that a source may be late by when it speaks: an hour of a day."""
 
 
 class Lateness(NamedTuple):
@@ -290,11 +293,22 @@ def _promised(way: Way) -> tuple[int | None, str | None]:
 
 
 def _speaks_at(silent: set[str], clock: Clock) -> int | None:
-    """Return when a silent source is next expected, if that is still to come."""
+    """Return when a silent source is next expected, if that is still to come.
+
+    One that tells of the day at night has told what there is up to its last event; it speaks again a round after it
+    last spoke, not after that event.
+    """
     coming: list[int] = []
     for source in silent:
         every = clock.rules.sources[source].every
-        if every is not None and (at := clock.horizon(source) + every) > clock.as_of:
+        if every is None:
+            continue
+        last = clock.horizon(source)
+        heard = clock.case.heard.get(source, last)
+        if last < heard <= last + 2 * every:
+            # What is told takes a while to be told: it is waited for a little longer than a round.
+            last = heard + every // _LATER
+        if (at := last + every) > clock.as_of:
             coming.append(at)
     return min(coming, default=None)
 

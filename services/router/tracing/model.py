@@ -83,13 +83,15 @@ class Case:
 
     ``watermarks`` gives, by source, the event time up to which that source is known to have spoken
     (about any case). They matter only for sources whose silence means nothing. ``losses`` counts, by source,
-    what its other recent cases show of events that it lost (`losses`); empty where nobody counted.
+    what its other recent cases show of events that it lost (`losses`); empty where nobody counted. ``heard``
+    gives, by source, when it last told anything, whenever that had happened; empty where nobody noted it.
     """
 
     case_id: str
     events: tuple[ProcessEvent, ...] = ()
     watermarks: Mapping[str, int] = field(default_factory=dict)
     losses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    heard: Mapping[str, int] = field(default_factory=dict)
 
 
 class Cause(NamedTuple):

@@ -35,6 +35,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "joint": "Up to {activity} took {late} longer than planned, until {end}; nothing tells the steps apart.",
         "denied": "{activity} ({owner}) is recorded as done on {at}; the customer says otherwise.",
         "promise": "Every step kept to its plan; the promised time itself was {late} too short.",
+        "promise_too": "The promised time itself was {late} too short.",
         "upstream": "Before that, all steps were within their plan.",
         "would_keep": "Had {activity} been finished by {by}, the promise would have been kept.",
         "would_gain": "Had {activity} kept to its plan, the customer would have waited {late} less.",
@@ -66,13 +67,18 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "anyone": "several departments",
         "customer_missed_open": "We promised {activity} by {due}, and it is not done yet. We are sorry; "
         "those who can help now have been told.",
+        "customer_missed_open_again": "We promised {activity} by {due}, and it is not done yet. We are sorry; we look "
+        "into it again on {at}.",
         "customer_missed_done": "We promised {activity} by {due}; it was done on {end}. We are sorry "
         "for the wait.",
         "customer_foreseen": "We promised {activity} by {due}, and it may come later. We are sorry; those "
         "who can help now have been told.",
+        "customer_foreseen_again": "We promised {activity} by {due}, and it may come later. We are sorry; we look into "
+        "it again on {at}.",
         "customer_running": "{activity} is expected by {due}. If it is not done by then, we look into "
         "it ourselves; you need not ask again.",
         "customer_else": "Thank you for telling us. Somebody who can help is looking into it.",
+        "customer_else_again": "Thank you for telling us. We look into it again on {at}.",
     },
     "id": {
         "hours": "{0} jam",
@@ -92,6 +98,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "tidak dapat dibedakan.",
         "denied": "{activity} ({owner}) tercatat selesai pada {at}; pelanggan menyatakan lain.",
         "promise": "Semua langkah sesuai rencana; waktu yang dijanjikan sendiri {late} terlalu singkat.",
+        "promise_too": "Waktu yang dijanjikan sendiri {late} terlalu singkat.",
         "upstream": "Sebelum itu semua langkah sesuai rencana.",
         "would_keep": "Bila {activity} selesai paling lambat {by}, janji kepada pelanggan terpenuhi.",
         "would_gain": "Bila {activity} sesuai rencana, pelanggan menunggu {late} lebih singkat.",
@@ -124,13 +131,18 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "anyone": "beberapa bagian",
         "customer_missed_open": "Kami menjanjikan {activity} paling lambat {due}, dan sampai sekarang "
         "belum selesai. Mohon maaf; pihak yang dapat membantu sudah diberi tahu.",
+        "customer_missed_open_again": "Kami menjanjikan {activity} paling lambat {due}, dan sampai sekarang belum "
+        "selesai. Mohon maaf; kami akan memeriksanya lagi pada {at}.",
         "customer_missed_done": "Kami menjanjikan {activity} paling lambat {due}, dan baru selesai "
         "{end}. Mohon maaf atas penantiannya.",
         "customer_foreseen": "Kami menjanjikan {activity} paling lambat {due}, dan mungkin lebih lama. "
         "Mohon maaf; pihak yang dapat membantu sudah diberi tahu.",
+        "customer_foreseen_again": "Kami menjanjikan {activity} paling lambat {due}, dan mungkin lebih lama. Mohon "
+        "maaf; kami akan memeriksanya lagi pada {at}.",
         "customer_running": "{activity} diperkirakan selesai paling lambat {due}. Bila sampai saat itu "
         "belum, kami sendiri yang menelusuri; Anda tidak perlu bertanya lagi.",
         "customer_else": "Terima kasih sudah memberi tahu. Pihak yang dapat membantu sedang memeriksanya.",
+        "customer_else_again": "Terima kasih sudah memberi tahu. Kami akan memeriksanya lagi pada {at}.",
     },
     "pt": {
         "hours": "{0} h",
@@ -149,6 +161,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "joint": "Até {activity} levou {late} além do previsto, até {end}; nada distingue as etapas.",
         "denied": "{activity} ({owner}) consta como feito em {at}; o cliente diz outra coisa.",
         "promise": "Todas as etapas seguiram o plano; o próprio prazo prometido era {late} curto demais.",
+        "promise_too": "O próprio prazo prometido era {late} curto demais.",
         "upstream": "Antes disso, todas as etapas seguiram o plano.",
         "would_keep": "Se {activity} terminasse até {by}, a promessa teria sido cumprida.",
         "would_gain": "Se {activity} seguisse o plano, o cliente teria esperado {late} a menos.",
@@ -181,12 +194,17 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "anyone": "vários departamentos",
         "customer_missed_open": "Prometemos {activity} até {due}, e ainda não aconteceu. Pedimos "
         "desculpas; quem pode ajudar agora já foi avisado.",
+        "customer_missed_open_again": "Prometemos {activity} até {due}, e ainda não aconteceu. Pedimos desculpas; "
+        "verificaremos de novo em {at}.",
         "customer_missed_done": "Prometemos {activity} até {due}; ocorreu em {end}. Pedimos desculpas "
         "pela espera.",
         "customer_foreseen": "Prometemos {activity} até {due}, e pode demorar mais. Pedimos desculpas; "
         "quem pode ajudar agora já foi avisado.",
+        "customer_foreseen_again": "Prometemos {activity} até {due}, e pode demorar mais. Pedimos desculpas; "
+        "verificaremos de novo em {at}.",
         "customer_running": "{activity} está previsto até {due}. Se não acontecer até lá, nós mesmos "
         "verificamos; não é preciso perguntar de novo.",
         "customer_else": "Obrigado por nos contar. Quem pode ajudar já está verificando.",
+        "customer_else_again": "Obrigado por nos contar. Verificaremos de novo em {at}.",
     },
 }

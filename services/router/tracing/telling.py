@@ -10,11 +10,11 @@ Hazard: only facts of this trace may be said. What is said without an event says
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.vocabulary import Finding
 from services.router.tracing.company import Rules
-from services.router.tracing.delays import OwnDelay
+from services.router.tracing.delays import OwnDelay, allowance_of, later
 from services.router.tracing.lateness import Lateness
 from services.router.tracing.members import PROMISE, SILENT, UNKNOWN
 from services.router.tracing.model import (
@@ -26,7 +26,11 @@ from services.router.tracing.model import (
     Question,
     Recovery,
 )
+from services.router.tracing.path import Way
 from services.router.tracing.reasoning import Look
+
+_SAY_TOLD: Final = frozenset({"customer_missed_open", "customer_foreseen", "customer_else"})
+"""Phrases that say that somebody is at work on it; each has one beside it (``…_again``) for when nobody is yet."""
 
 
 class Said(NamedTuple):
@@ -102,20 +106,31 @@ class Teller:
             told.append(Said("again", {"at": self.moment(waiting_until)}))
         return told
 
-    def customer(self) -> Said:
-        """Tell the customer what was promised and what comes next; nobody is named."""
+    def customer(self, waiting_until: int | None = None) -> Said:
+        """Tell the customer what was promised and what comes next; nobody is named.
+
+        A decision that waits for time alone has told nobody yet: ``waiting_until`` is then said instead.
+        """
         lateness = self.lateness
+        facts: dict[str, Any] = {}
         if lateness is None or lateness.due is None or lateness.late is None:
-            return Said("customer_else", {})
-        facts = {"activity": lateness.promise.activity, "due": self.moment(lateness.due)}
-        if lateness.late > 0 and lateness.finished_at is not None:
-            facts["end"] = self.moment(lateness.finished_at)
-            return Said("customer_missed_done", facts)
-        if lateness.foreseen:
-            return Said("customer_foreseen", facts)
-        if lateness.late > 0:
-            return Said("customer_missed_open", facts)
-        return Said("customer_running" if lateness.finished_at is None else "customer_else", facts)
+            phrase = "customer_else"
+        else:
+            facts["activity"] = lateness.promise.activity
+            facts["due"] = self.moment(lateness.due)
+            if lateness.late > 0 and lateness.finished_at is not None:
+                facts["end"] = self.moment(lateness.finished_at)
+                phrase = "customer_missed_done"
+            elif lateness.foreseen:
+                phrase = "customer_foreseen"
+            elif lateness.late > 0:
+                phrase = "customer_missed_open"
+            else:
+                phrase = "customer_running" if lateness.finished_at is None else "customer_else"
+        if waiting_until is not None and phrase in _SAY_TOLD:
+            facts["at"] = self.moment(waiting_until)
+            phrase = f"{phrase}_again"
+        return Said(phrase, facts)
 
     def question(self, question: Question) -> Said:
         """Ask for a fact."""
@@ -163,7 +178,9 @@ class Teller:
             return
         if cause.kind is PROMISE:
             facts: dict[str, Any] = {"late": _span(round(cause.hours * HOUR))}
-            told.append(Said("promise", facts, cause.events))
+            measured = [s.lateness for s in self.now.found if s.lateness is not None]
+            late = [1 for lateness in measured if lateness.charged or lateness.unknown]
+            told.append(Said("promise_too" if late else "promise", facts, cause.events))
             return
         before, timeline = len(told), self.now.timeline
         if cause.hours > 0:
@@ -208,12 +225,13 @@ class Teller:
             facts["end"] = self.moment(stretch.end)
             told.append(Said("delay_done", facts, cause.events))
         earlier = [s for s in lateness.path if s.end <= stretch.begin and s is not stretch]
-        if earlier and not [s for s in earlier if s.own is None or s.charged != 0]:
+        if earlier and not [s for s in earlier if s.own is None or s.charged or s.unknown]:
             events = tuple([s.event for s in earlier if s.event is not None])
             told.append(Said("upstream", {}, events))
-        if lateness.late is not None and 0 < lateness.late <= stretch.charged:
-            by = self.moment(stretch.end - lateness.late)
-            told.append(Said("would_keep", {"activity": activity, "by": by}, cause.events))
+        by = _in_time(lateness, stretch, Way(lateness.promise, self.now.timeline, self.rules))
+        if by is not None:
+            facts = {"activity": activity, "by": self.moment(by)}
+            told.append(Said("would_keep", facts, cause.events))
         else:
             told.append(Said("would_gain", {"activity": activity, "late": late}, cause.events))
 
@@ -275,6 +293,73 @@ def _stretch(lateness: Lateness, cause: Cause) -> OwnDelay | None:
         if stretch.charged > 0 and stretch.members[-1] == cause.activity:
             return stretch
     return None
+
+
+def _in_time(lateness: Lateness, late: OwnDelay, way: Way) -> int | None:
+    """Return until when a late stretch would have had to end for the promise to be kept (µs UTC).
+
+    Reckoned back from the due date, all else as it was: what followed took as long as it did, what is open at
+    least as long as it has so far, what is still to come its plan. None where that is not known, where another
+    step would have held the case up all the same, or where less than the stretch's plan would have been left.
+    """
+    at, path = lateness.due, lateness.path
+    if at is None or (lateness.late or 0) <= 0 or (left := _left(way, path[-1])) is None:
+        return None
+    steps: list[tuple[tuple[str, ...], OwnDelay | None]] = [
+        *[(stretch.members, stretch) for stretch in path[path.index(late) + 1 :]],
+        *[((key,), None) for key in left],
+    ]
+    before = [late.members, *[members for members, _ in steps]]
+    for (members, was), previous in zip(reversed(steps), reversed(before[:-1]), strict=True):
+        begin = _begun(way, members, was, at)
+        if begin is None:
+            return None
+        others = {key for member in members for key in way.before(member)}
+        for key in others - {*members, previous[-1]}:
+            finish = way.finish(key)
+            if finish is None or finish > begin:
+                return None
+        at = begin
+    possible = max(late.begin, late.end - late.charged, late.allowed_until or late.begin)
+    return at if possible <= at < late.end else None
+
+
+def _left(way: Way, last: OwnDelay) -> tuple[str, ...] | None:
+    """Return what is to come after the last stretch, up to what is promised; None where that is no one way."""
+    steps, activities, promised = way.timeline.steps, way.rules.activities, way.promise.activity
+    if not last.unfinished:
+        return ()
+    keys, chain = [last.members[-1]], way.promise.chain
+    for after in chain[chain.index(keys[0]) + 1 :]:
+        step = steps.get(after)
+        passed = activities[after].optional if step is None else step.passed
+        if keys[-1] in way.before(after) and (after == promised or not passed):
+            keys.append(after)
+    return tuple(keys[1:]) if keys[-1] == promised else None
+
+
+def _begun(way: Way, members: tuple[str, ...], was: OwnDelay | None, end: int) -> int | None:
+    """Return when steps that end then would have begun: as long before as they took, by plan if they have yet to end."""
+    rules, activities = way.rules, way.rules.activities
+    begin = end
+    if was is None or was.unfinished:
+        for key in reversed(members):
+            allowance = allowance_of(activities[key], way.timeline)
+            if allowance is None:
+                return None
+            begin = later(rules, activities[key].calendar, begin, -allowance)
+    if was is None:
+        return begin
+    calendars = {activities[key].calendar for key in members}
+    if len(calendars) > 1 or (was.unfinished and was.unknown > 0):
+        return None
+    calendar = calendars.pop()
+    took = was.end - was.begin
+    if calendar is not None and calendar in rules.calendars:
+        worked = rules.calendars[calendar].between(was.begin, was.end)
+        if worked > 0:
+            return min(begin, later(rules, calendar, end, -worked))
+    return min(begin, end - took)
 
 
 def _span(duration: int) -> Span:

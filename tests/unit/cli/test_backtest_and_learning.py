@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from services.chassis.errors import ConfigurationError
 from services.cli.app import app
 from services.cli.backtest_files import chunks, line, samples
-from services.cli.learn_run import labelled
+from services.cli.learn_run import labelled, trial, written
 from services.registry import example_folder, load
 from services.router.learning import expected_calibration_error, fit_calibration
 from services.router.rules import rules_from
@@ -198,6 +198,8 @@ def test_a_promotion_records_who_and_why(home: Path, candidate: Path, tmp_path: 
     report.write_text(json.dumps(seen), encoding="utf-8")
     said = call(*words, "--by", "Sari W.", "--reason", "truer on hand-overs")
     assert "calibration error rises from 0.01 to 0.05" in said
+    # The folder's version control would not do: at a start, what was active once is not taken up again.
+    assert f"Back: akar registry activate {before[:12]}." in said
     assert live.read_text(encoding="utf-8").startswith("#:schema ../schema/learned.json\n# Written")
     company = load(tmp_path / "shop")
     assert company.digest != before
@@ -209,6 +211,68 @@ def test_a_promotion_records_who_and_why(home: Path, candidate: Path, tmp_path: 
     # The live registry has changed: the same report does not hold for it any more.
     with pytest.raises(ConfigurationError, match="another state"):
         call(*words, "--by", "Sari W.", "--reason", "again")
+
+
+BEFORE = """
+version = "old-1"
+calibration = [[0, 0], [10000, 9000]]
+[priors.late_delivery]
+courier = 0.5
+[priors.refund_overdue]
+finance = 0.75
+[priors.staff_conduct]
+courier = 0.625
+"""
+
+
+def test_what_was_learned_before_stays_where_nothing_new_is_known(
+    home: Path, tmp_path: Path
+) -> None:
+    """Three verdicts about late parcels: the other learned priors and the calibration are carried on, and it says so."""
+    shutil.copytree(home / "shop", tmp_path / "shop")
+    (tmp_path / "shop" / "learned").mkdir()
+    (tmp_path / "shop" / "learned" / "learned.toml").write_text(BEFORE, encoding="utf-8")
+    cases = tmp_path / "cases.ndjson"
+    verdict = {"kind": "ruled", "cause": "packing"}
+    late = {
+        "text": "paket saya belum sampai juga, telat!",
+        "language": "id",
+        "occurred_at": "2026-07-01T00:00:00Z",
+        "verdict": verdict,
+    }
+    cases.write_text(
+        "".join(line({"complaint_id": f"c{number}", **late}) for number in range(3)),
+        encoding="utf-8",
+    )
+    words = ("learn", "fit", "--verdicts", cases, "--registry", tmp_path / "shop")
+    output = tmp_path / "next.toml"
+    told = json.loads(call(*words, "-o", output, "--json"))
+    assert told["kept_priors"] == ["refund_overdue", "staff_conduct"]
+    assert (told["calibration_points"], told["kept_calibration_points"]) == (0, 2)
+    said = "kept of old-1: priors of refund_overdue, staff_conduct and the calibration"
+    assert said in call(*words, "-o", output)
+
+    learned = tomllib.loads(output.read_text(encoding="utf-8"))
+    assert learned["note"].endswith(said)
+    assert learned["calibration"] == [[0, 0], [10000, 9000]]
+    assert learned["priors"]["refund_overdue"] == {"finance": 0.75}
+    assert learned["priors"]["staff_conduct"] == {"courier": 0.625}
+    assert learned["priors"]["late_delivery"]["packing"] > 0
+    with trial(tmp_path / "shop", output) as folder:
+        rules = rules_from(load(folder))
+    assert rules.calibration == ((0, 0), (10_000, 9_000))
+    assert rules.symptoms["staff_conduct"].priors == {"courier": 0.625}
+
+
+def test_priors_that_verdicts_emptied_are_not_the_first_guess_again(
+    home: Path, tmp_path: Path
+) -> None:
+    """A table without entries stands for nobody; left out, the priors of symptoms.toml would be back."""
+    output = tmp_path / "next.toml"
+    text = written(version="t", note="", priors={"late_delivery": {}}, points=())
+    output.write_text(text, encoding="utf-8")
+    with trial(home / "shop", output) as folder:
+        assert rules_from(load(folder)).symptoms["late_delivery"].priors == {}
 
 
 def test_verdicts_alone_are_joined_to_their_complaints(home: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_broker_is_durable_quick_and_local() -> None:
     settings = settings_of(server_properties(20001, 20002, Path("/data/log"), {}))
     assert settings["log.flush.interval.messages"] == "1"
     assert settings["auto.create.topics.enable"] == "false"
-    assert settings["broker.session.timeout.ms"] == "2000"
+    assert settings["broker.session.timeout.ms"] == "86400000"
     assert settings["broker.heartbeat.interval.ms"] == "400"
     assert settings["transaction.abort.timed.out.transaction.cleanup.interval.ms"] == "1000"
     assert settings["listeners"] == "PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:20002"

@@ -9,7 +9,7 @@ import pytest
 
 from services.local.registration import METADATA_LOG, Registration
 
-REGISTERED = b"\x01\x1b\x04" + bytes(40)
+REGISTERED = b"\x01\x00\x04\x00\x00\x00\x01" + bytes(60)
 UNFENCED, FENCED = (
     b"\x01\x11\x00\x00\x00\x00\x01" + struct.pack(">q", 90) + b"\x01\x00\x01" + told + b"\x00"
     for told in (b"\xff", b"\x01")
@@ -19,10 +19,27 @@ SHUTTING_DOWN = (
 )
 
 
-def batch(offset: int, *records: bytes) -> bytes:
+def record(number: int, value: bytes) -> bytes:
+    """A record without a key; all of its numbers are small."""
+    content = b"\x00\x00" + bytes([2 * number]) + b"\x01" + varint(len(value)) + value + b"\x00"
+    return varint(len(content)) + content
+
+
+def varint(value: int) -> bytes:
+    """Of a number from 0 to 8191, as Kafka writes signed ones."""
+    value *= 2
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80, value >> 7])
+
+
+def batch(offset: int, *values: bytes) -> bytes:
     """A record batch: its offset, its length, and what is in it."""
-    content = bytes(49) + b"".join(records)
+    content = bytes(49) + b"".join(record(n, value) for n, value in enumerate(values))
     return struct.pack(">qi", offset, len(content)) + content
+
+
+def whatever(size: int) -> bytes:
+    """Another kind of record, which happens to contain what one of ours begins with."""
+    return b"\x01\x03\x00" + FENCED + bytes(size)
 
 
 @pytest.fixture
@@ -49,11 +66,18 @@ def test_it_is_read_on_as_the_log_grows(segment: Path, tmp_path: Path) -> None:
     assert registration.ended() is False
     append(segment, batch(2, SHUTTING_DOWN))
     assert registration.ended() is False, "a wish to end is no end"
-    append(segment, batch(3, bytes(30), FENCED))
+    append(segment, batch(3, whatever(30), FENCED))
     assert registration.ended() is True
     append(segment, batch(4, UNFENCED))
     assert registration.ended() is False
     assert Registration(tmp_path).ended() is False
+
+
+def test_a_new_registration_does_not_serve_yet(segment: Path, tmp_path: Path) -> None:
+    """Killed between its registration and its first word: there is nothing to end, though nobody was fenced."""
+    append(segment, batch(1, UNFENCED))
+    append(segment, batch(2, REGISTERED, whatever(9)))
+    assert Registration(tmp_path).ended() is True
 
 
 def test_half_a_batch_says_nothing(segment: Path, tmp_path: Path) -> None:
@@ -62,12 +86,16 @@ def test_half_a_batch_says_nothing(segment: Path, tmp_path: Path) -> None:
     registration = Registration(tmp_path)
     assert registration.ended() is False
     size = segment.stat().st_size
-    whole = batch(2, FENCED, bytes(20))
+    whole = batch(2, FENCED, whatever(20))
+    append(segment, batch(2, whatever(300)))
+    assert registration.ended() is False, "bytes of another record"
+    segment.write_bytes(segment.read_bytes()[:size])
+    registration = Registration(tmp_path)
     append(segment, whole[:-1])
     assert FENCED in segment.read_bytes()
     assert registration.ended() is False
     segment.write_bytes(segment.read_bytes()[:size])
-    append(segment, batch(2, bytes(10)) + batch(3, FENCED))
+    append(segment, batch(2, whatever(200)) + batch(3, FENCED))
     assert registration.ended() is True
 
 
@@ -82,5 +110,6 @@ def test_a_new_segment_goes_on(segment: Path, tmp_path: Path) -> None:
 
 def test_a_log_without_its_beginning_is_not_guessed(segment: Path, tmp_path: Path) -> None:
     """What a snapshot covers and retention has deleted may have been a registration that is alive."""
-    segment.rename(segment.with_name(f"{7:020}.log"))
+    segment.unlink()
+    segment.with_name(f"{7:020}.log").write_bytes(batch(7, whatever(90)))
     assert Registration(tmp_path).ended() is None

@@ -183,6 +183,56 @@ def test_the_digest_follows_the_language_packs(folder: Path) -> None:
             '"Mars/Olympus"',
             "sources.payment-gateway.timezone: name an IANA",
         ),
+        (
+            "symptoms.toml",
+            'remedy = "logistics"',
+            'remedy = "logistics"\nvague = true',
+            (
+                "symptoms.toml: symptoms.unclear.vague: more than one symptom is marked vague: late_delivery, "
+                "unclear. Keep vague = true for one"
+            ),
+        ),
+        (
+            "processes/order.toml",
+            'from = "order_placed"\nwithin = "148h"\n',
+            "",
+            (
+                "processes/order.toml: promises.delivery.withins: there are promised times by attribute but "
+                "neither `from` nor `within`, so none of them counts. Add from = "
+            ),
+        ),
+        (
+            "calendars.toml",
+            'holidays = "ID"',
+            'holidays = "ID"\nholiday_kinds = ["bank"]',
+            (
+                "calendars.toml: calendars.finance.holiday_kinds: ID has no holidays of the kind bank. Use one "
+                "of: government, public."
+            ),
+        ),
+        (
+            "calendars.toml",
+            'holidays = "ID"',
+            'holidays = "ID"\nholiday_kinds = []',
+            "calendars.finance.holiday_kinds: no kind of holiday is named, so that none is free",
+        ),
+        (
+            "processes/order.toml",
+            'left = "order_placed.amount"',
+            'left = "order_placed"',
+            (
+                "contradictions.invoiced_not_ordered.differs.left: it is not written as it should be. Name a "
+                'fact as activity.attribute, such as "delivered.distance_m".'
+            ),
+        ),
+        (
+            "processes/order.toml",
+            'after = ["confirmed"]',
+            'after = "confirmed"',
+            "Write a list: […].",
+        ),
+        ("calendars.toml", "[2026-12-25]", '["Christmas"]', "Write a date without quotes"),
+        ("symptoms.toml", "vague = true", 'vague = "so"', "Write true or false, without quotes."),
         ("company.toml", "schema = 1", "schema = 2", "company.toml: schema: "),
         ("company.toml", '"pt"', '"fr"', 'there is no language pack "fr"'),
         ("company.toml", "assign_at = 0.6", "assign_at = 6", "company.toml: policy.assign_at"),
@@ -239,6 +289,42 @@ def test_a_missing_name_is_a_warning_only(folder: Path) -> None:
     assert company is not None
     assert [problem.warning for problem in problems] == [True]
     assert load(folder).id == "shop"
+
+
+def test_a_contradiction_without_a_name_is_a_warning_as_for_a_fault(folder: Path) -> None:
+    """Its name stands in explanations too, in each language that the company writes in."""
+    named = 'names = { id = "tagihan pada faktur berbeda dari pesanan", en = '
+    change(folder, "processes/order.toml", named, "names = { en = ")
+    (problem,) = warnings(folder)
+    assert problem.field == "contradictions.invoiced_not_ordered.names"
+    assert problem.line is not None
+    assert 'there is no name in "id"' in str(problem)
+
+
+def test_a_kind_of_holiday_that_a_country_has_not_is_a_warning_beside_one_that_it_has(
+    folder: Path,
+) -> None:
+    """The calendar has holidays all the same; none of them because of that word."""
+    kinds = 'holidays = "ID"\nholiday_kinds = ["bank", "public"]'
+    change(folder, "calendars.toml", 'holidays = "ID"', kinds)
+    (problem,) = warnings(folder)
+    assert (problem.field, problem.shown) == (
+        "calendars.finance.holiday_kinds",
+        'holiday_kinds = ["bank", "public"]',
+    )
+    assert "ID has no holidays of the kind bank. Use one of: government, public." in str(problem)
+
+
+def test_a_limit_that_is_no_fact_is_told_once(folder: Path) -> None:
+    """It may be a fact or a number; that it is no number either need not be said."""
+    with (folder / "processes/order.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '\n[contradictions.far]\nnames = { id = "jauh", en = "far" }\nexplains = { wrong_item = 0.9 }\n'
+            'exceeds = { value = "delivered.distance_m", limit = "delivered" }\n'
+        )
+    (line,) = refused(folder).splitlines()
+    assert "processes/order.toml: contradictions.far.exceeds.limit: " in line
+    assert "Name a fact as activity.attribute" in line
 
 
 def test_a_problem_shows_its_line(folder: Path) -> None:

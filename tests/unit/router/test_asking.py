@@ -69,6 +69,17 @@ def questions(pipeline: Pipeline, department: str = "warehouse") -> list[Assignm
     ]
 
 
+def test_a_second_tap_is_no_conflict(pipeline: Pipeline) -> None:
+    """The same link, tapped again a minute later and dated by that: the first one counts, and nothing is put aside."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    answers(pipeline, 60, NOW)
+    first = pipeline.decisions[-1]
+    answers(pipeline, 59, NOW + timedelta(minutes=1))
+    assert pipeline.dead_letters == []
+    assert pipeline.decisions[-1] == first
+
+
 def test_the_department_is_asked_once_and_its_answer_decides(pipeline: Pipeline) -> None:
     """One question in its inbox; unrelated news does not repeat it; the answer makes a new revision."""
     order(pipeline, "INV-1", WITHOUT_PICKING)

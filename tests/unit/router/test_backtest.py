@@ -1,11 +1,13 @@
 """Two registries over the same complaints: moves, agreement, alerts, cost."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
-from schemas.vocabulary import CauseKind, Outcome
+from schemas.vocabulary import CauseKind, Outcome, Transition
 from services.cli.backtest_export import generated_row
 from services.cli.backtest_files import sample
 from services.registry import load_example
@@ -19,11 +21,21 @@ from services.router.backtest import (
     looks_at,
     same_words,
     told,
+    waited_beyond,
 )
 from services.router.rules import rules_from
 from services.router.tracing import reasoning
 from services.router.tracing.company import Costs, Rules
-from services.router.tracing.model import PARTS, Case, Cause, Complaint, Decision
+from services.router.tracing.model import (
+    HOUR,
+    PARTS,
+    Case,
+    Cause,
+    Complaint,
+    Decision,
+    ProcessEvent,
+    SymptomScore,
+)
 from services.router.tracing.reasoning import Look, look
 from services.router.tracing.symptoms import classify
 from services.router.tracing.tracer import conclude
@@ -72,6 +84,30 @@ def decision(
         registry_digest="",
         engine="",
     )
+
+
+QUICK = (
+    ("order_placed", 0),
+    ("payment_received", 0.5),
+    ("payment_verified", 1),
+    ("confirmed", 3),
+    ("picked", 9),
+    ("packed", 12),
+    ("handed_over", 18),
+)
+
+
+def order(
+    *events: tuple[Any, ...], as_of: float, watermarks: Mapping[str, int] | None = None
+) -> Sample:
+    """A complaint about an order; of each event the activity, the hour and, if they matter, transition and attributes."""
+    told = []
+    for number, (activity, hour, *more) in enumerate(events):
+        transition, attributes = more or (Transition.COMPLETE, {})
+        at = round(hour * HOUR)
+        told.append(ProcessEvent(f"e{number}", activity, transition, at, at, attributes=attributes))
+    until = round(as_of * HOUR)
+    return Sample("c", "", None, until, until, Case("o", tuple(told), watermarks or {}))
 
 
 def counted(candidate: Rules, these: tuple[Sample, ...]) -> Tally:
@@ -165,7 +201,62 @@ def test_what_a_decision_costs() -> None:
     assert cost(named, costs, None) == pytest.approx(0.2 * 7)
     assert cost(decision(Outcome.TRIAGE, (None, PARTS)), costs, "packing") == 1.5
     assert cost(decision(Outcome.ASKED, (None, PARTS)), costs, "packing") == 0.5
-    assert cost(decision(Outcome.WAITING, (None, PARTS)), costs, None) == pytest.approx(0.3)
+    waiting = decision(Outcome.WAITING, (None, PARTS))
+    assert cost(waiting, costs, None, beyond=24 * HOUR) == pytest.approx(0.3)
+    assert cost(waiting, costs, None) == 0
+
+
+def test_waiting_costs_what_lies_beyond_the_promise() -> None:
+    """A promise that still runs for days costs nothing, as in the core; a source that is waited for after it, every hour."""
+    ledger = replace(rules().sources["ledger"], assumed=False, every=48 * HOUR)
+    dark = replace(
+        rules(), sources={**rules().sources, "ledger": ledger}, digest="attested by the ledger"
+    )
+    placed = order(("order_placed", 0), ("payment_received", 1), as_of=3)
+    asked_for = order(
+        *QUICK,
+        ("delivered", 60),
+        ("refund_requested", 100),
+        ("refund_approved", 110),
+        as_of=210,
+        watermarks={"ledger": 180 * HOUR},
+    )
+    for each, symptom, by, beyond in (
+        (placed, "late_delivery", rules(), 0),
+        (asked_for, "refund_overdue", dark, 18 * HOUR),
+    ):
+        looks = looks_at(each, by, (SymptomScore(symptom, 0.9),))
+        waits = conclude(looks, by, words=False)
+        assert waits.outcome is Outcome.WAITING
+        assert waits.waiting_until is not None
+        assert waits.waiting_until >= each.as_of + 18 * HOUR
+        assert waited_beyond(waits, looks.now().found) == beyond
+    refund = replace(asked_for, text="refund saya belum masuk juga")
+    for candidate in (dark, replace(dark, digest="another"), rules()):
+        tally = Tally()
+        Comparer(dark, candidate).add(tally, refund)
+        assert tally.costs["live"] == [pytest.approx(0.75 * 0.3)]
+        if candidate is not rules():
+            assert tally.costs["candidate"] == tally.costs["live"]
+
+
+def test_an_upheld_rejection_without_a_cause_speaks_against_whom_it_cleared() -> None:
+    """Naming the cleared department again is a disagreement and costs like a wrong one; all else agrees, and costs as expected."""
+    costs = Costs(wrong=5, missed=2, ask=0.5, wait_per_day=0.3, triage=1.5)
+    packing = decision(Outcome.ASSIGNED, ("packing", PARTS))
+    courier = decision(Outcome.ASSIGNED, ("courier", PARTS))
+    triage = decision(Outcome.TRIAGE, (None, PARTS))
+    assert cost(packing, costs, None, not_cause="packing") == 7
+    assert cost(courier, costs, None, not_cause="packing") == pytest.approx(0.2 * 7)
+    assert cost(triage, costs, None, not_cause="packing") == 1.5
+    verdict = {"kind": "rejection_upheld", "not_cause": "packing"}
+    row = {"complaint_id": "c", "text": "", "occurred_at": 0, "verdict": verdict}
+    tally = Tally()
+    for candidate in (packing, courier, triage):
+        tally.add(sample(row), packing, candidate, (rules(), rules()), (0, 0))
+    report = tally.report()
+    assert report["verdicts"] == 3
+    assert report["agreement"] == {"live": 0, "candidate": round(2 / 3, 6)}
 
 
 def test_who_would_be_told() -> None:
@@ -193,3 +284,31 @@ def test_only_what_a_decision_could_rest_on_is_decided_twice() -> None:
             first, second = (decide(each, side, found).material() for side in comparer.rules)
             assert first == second
     assert read == {(True, False), (False, True)}
+
+
+def test_the_companys_zone_is_common_to_all_decisions() -> None:
+    """A clock that is off by the company's zone is told from one that is off by chance."""
+    elsewhere = replace(rules(), offsets=((-(2**62), 0),), digest="another")
+    each = order(*QUICK, ("delivered", 200), as_of=220)
+    ahead = replace(each.case.events[1], at=each.case.events[1].at + 7 * HOUR)
+    events = (each.case.events[0], ahead, *each.case.events[2:])
+    each = replace(each, case=replace(each.case, events=events))
+    found = (SymptomScore("late_delivery", 0.9),)
+    first, second = (decide(each, side, found) for side in (rules(), elsewhere))
+    assert first.evidence != second.evidence
+    assert not Comparer(rules(), elsewhere).alike(each, found)
+
+
+def test_a_symptom_that_nobody_spoke_of_may_explain_a_delay() -> None:
+    """An incomplete address excuses the courier by what it means for a late delivery, whatever the customer wrote of."""
+    symptoms = {
+        name: replace(rule, denies=()) if "delivered" in rule.denies else rule
+        for name, rule in rules().symptoms.items()
+    }
+    candidate = replace(rules(), symptoms=symptoms, digest="another")
+    failed = ("delivered", 60, Transition.FAIL, {"fault": "address_incomplete"})
+    each = order(*QUICK, failed, ("delivered", 200), as_of=220)
+    found = (SymptomScore("unreachable_service", 0.9),)
+    first, second = (decide(each, side, found) for side in (rules(), candidate))
+    assert first.material() != second.material()
+    assert not Comparer(rules(), candidate).alike(each, found)

@@ -30,6 +30,7 @@ class Order:
     rules: Rules
     events: list[ProcessEvent] = field(default_factory=list)
     watermarks: dict[str, int] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
 
     def event(
         self,
@@ -70,7 +71,7 @@ class Order:
         symptoms = (SymptomScore(symptom, 0.9),) if symptom else ()
         return trace(
             Complaint("c1", at, "id", symptoms),
-            Case("o1", tuple(self.events), self.watermarks),
+            Case("o1", tuple(self.events), self.watermarks, heard=self.heard),
             self.rules,
             at if as_of is None else PLACED + round(as_of * HOUR),
         )

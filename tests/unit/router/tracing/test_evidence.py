@@ -339,6 +339,16 @@ def test_a_question_is_not_waited_for_for_ever(order: Order) -> None:
     assert order.complain(200, as_of=224).outcome is Outcome.TRIAGE
 
 
+def test_an_answer_has_as_long_as_ever_when_the_news_itself_came_late(order: Order) -> None:
+    """Told at 300 h of a delivery at 190 h: a day from then, which lies behind what the decision is about."""
+    order.usual(until="confirmed").event("packed", 120).event("handed_over", 126)
+    order.event("delivered", 190)
+    order.events[-1] = replace(order.events[-1], recorded_at=PLACED + 300 * HOUR)
+    asked = order.complain(200)
+    assert asked.outcome is Outcome.ASKED
+    assert asked.waiting_until == PLACED + 324 * HOUR
+
+
 def test_a_question_waits_for_the_working_hours_of_whoever_is_asked(order: Order) -> None:
     """Asked on Saturday at 19:00, with Sunday free: the answer is waited for until 15:00 on Monday."""
     warehouse = replace(order.rules.departments["warehouse"], calendar="finance")

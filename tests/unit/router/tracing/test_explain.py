@@ -3,19 +3,26 @@
 import re
 import string
 from dataclasses import replace
+from datetime import datetime
+from itertools import accumulate
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from schemas.vocabulary import Outcome
 from services.registry import load_example
 from services.router.tracing.company import Rules
-from services.router.tracing.model import HOUR, Case, Complaint
+from services.router.tracing.lateness import measure
+from services.router.tracing.model import HOUR, Case, Complaint, Decision
 from services.router.tracing.phrases import MONTHS, PHRASES
+from services.router.tracing.timeline import build
 from services.router.tracing.tracer import trace
 
 from .conftest import PLACED, Order
-from .test_properties import situations
+from .test_evidence import in_office_hours
+from .test_properties import CHAIN, SHOP, case_of, late, situations
 
 ACCUSING = re.compile(
     r"\b(fault|blame|guilty|guilt|culprit|failed|failure|careless|negligen\w*|wrongdoing|offender|"
@@ -106,6 +113,133 @@ def test_the_counterfactual_is_true(order: Order) -> None:
     assert kept.complain(200).outcome is Outcome.TRIAGE
 
 
+def texts(decision: Decision, language: str = "en") -> list[str]:
+    return [sentence.text for sentence in decision.explanation[language]]
+
+
+def test_the_counterfactual_of_an_open_step_leaves_time_for_what_follows(order: Order) -> None:
+    """Packing is still open a day after the promise: hand-over (12 h) and delivery (72 h) would have come after it."""
+    said = texts(order.usual(until="picked").complain(179))
+    assert "Had packing been finished by 4 Mar 01:00, the promise would have been kept." in said
+
+
+def test_where_no_step_alone_would_have_kept_the_promise_none_is_said_to(order: Order) -> None:
+    """Confirmation came 69 h late, and picking is open for four days: each says what it added."""
+    said = texts(order.usual(until="confirmed", confirmed=72).complain(179))
+    assert (
+        "Had order confirmation kept to its plan, the customer would have waited 69 h less." in said
+    )
+    assert "Had picking kept to its plan, the customer would have waited 4 days less." in said
+    assert not [text for text in said if "would have been kept" in text]
+
+
+@pytest.mark.parametrize(("picked", "decided"), [(13, True), (119, False)])
+def test_a_branch_that_was_late_as_well_is_not_left_out(
+    shop: Rules, picked: float, *, decided: bool
+) -> None:
+    """Picking beside confirmation, both needed for packing: a word about one alone is true only if the other was early."""
+    activities = {
+        **shop.activities,
+        "picked": replace(shop.activities["picked"], after=("payment_verified",)),
+        "packed": replace(shop.activities["packed"], after=("confirmed", "picked")),
+    }
+    order = Order(replace(shop, activities=activities)).usual(until="payment_verified")
+    order.event("picked", picked).event("confirmed", 122).event("packed", 126)
+    said = texts(order.event("handed_over", 134).event("delivered", 182).complain(200))
+    kept = "Had order confirmation been finished by 5 Mar 01:00, the promise would have been kept."
+    assert (kept in said) == decided
+
+
+def told_times(decision: Decision) -> list[tuple[str, int]]:
+    """Each activity that is said to have decided, with the time told."""
+    named = {rule.names["en"]: key for key, rule in SHOP.activities.items()}
+    found = []
+    for text in texts(decision):
+        match = re.match(r"Had (.+) been finished by (\d+) (\w+) (\d+):(\d+), the", text)
+        if match is not None:
+            month = MONTHS["en"].index(match[3]) + 1
+            day, hour, minute = (int(match[part]) for part in (2, 4, 5))
+            at = datetime(2026, month, day, hour, minute, tzinfo=ZoneInfo("Asia/Jakarta"))
+            found.append((named[match[1]], round(at.timestamp()) * 1_000_000))
+    return found
+
+
+def in_time_after(
+    steps: list[tuple[str, int]], as_of: int, activity: str, by: int, rules: Rules
+) -> list[tuple[str, int]]:
+    """Finish one step at a time; what is done took as long after it, what is open no less than so far, the rest its plan."""
+    done = dict(steps)
+    again: list[tuple[str, int]] = []
+    for position, key in enumerate(CHAIN):
+        if position <= CHAIN.index(activity):
+            again.append((key, by if key == activity else done[key]))
+            continue
+        rule, before, at = rules.activities[key], CHAIN[position - 1], again[-1][1]
+        calendar = None if rule.calendar is None else rules.calendars[rule.calendar]
+        plan = rule.allowance or 0
+        ends = [at + plan if calendar is None else calendar.add(at, plan)]
+        if before in done:
+            begun, ended = done[before], done.get(key, as_of)
+            took = at + ended - begun
+            if calendar is not None and (worked := calendar.between(begun, ended)):
+                took = calendar.add(at, worked)
+            ends = [took] if key in done else [*ends, took]
+        again.append((key, max(ends)))
+    return again
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 6_000), min_size=1, max_size=len(CHAIN) - 1),
+    st.integers(0, 12_000),
+    st.sets(st.sampled_from(["confirmed", "picked", "packed", "handed_over", "delivered"])),
+)
+@example([60, 60, 180, 480], 166 * 60, set())  # packing open, the promise run out
+@example([60, 60, 75 * 60], 102 * 60, set())  # confirmed late, picking open for longer than that
+@example([60, 60, 75 * 60], 15 * 60, set())  # the same before the promise has run out
+@example([60, 60, 180, 480], 166 * 60, {"handed_over", "delivered"})
+@example([60, 60, 7_380, 480, 240, 480, 2_880], 0, {"picked"})  # all done, picked in office hours
+def test_the_counterfactual_is_true_of_any_case(
+    minutes: list[int], since: int, counted: set[str]
+) -> None:
+    """The step finished at the time told, all else as it was and by plan from here on: the promise is kept."""
+    rules = in_office_hours(SHOP, *sorted(counted))
+    times = list(accumulate([PLACED, *(each * HOUR // 60 for each in minutes)]))
+    steps = list(zip(CHAIN, times, strict=False))
+    as_of = times[-1] + since * HOUR // 60
+    for activity, by in told_times(late(case_of(steps), as_of, rules)):
+        again = in_time_after(steps, as_of, activity, by, rules)
+        assert by < dict(steps).get(activity, as_of)
+        assert [at for _, at in again] == sorted(at for _, at in again)
+        case, at = case_of(again), again[-1][1]
+        lateness = measure(
+            rules.promises["delivery"], case, build(case, rules, at, at), rules, at, denied=True
+        )
+        assert lateness.late is not None
+        assert lateness.late <= 0
+
+
+def test_a_promise_too_short_stands_beside_a_step_that_took_longer(order: Order) -> None:
+    """That every step kept to its plan is said only where every one did."""
+    order.event("delivered", 0.5, "schedule", due=40).usual(picked=72)
+    said = texts(order.complain(200))
+    assert "Picking (Warehouse (Picking)) took 68 h longer than planned, until 4 Mar 22:00." in said
+    assert "The promised time itself was 37 h too short." in said
+    kept = Order(order.rules).event("delivered", 0.5, "schedule", due=40).usual()
+    assert "Every step kept to its plan; the promised time itself was 33 h too short." in texts(
+        kept.complain(200)
+    )
+
+
+def test_steps_before_kept_to_their_plan_only_if_no_clock_leaves_it_open(order: Order) -> None:
+    """Confirmation was half an hour over by a clock that may be wrong by more: neither late nor within its plan."""
+    order.usual(until="payment_verified").event("confirmed", 8.5).event("picked", 7.7)
+    order.event("packed", 12).event("handed_over", 20).event("delivered", 200)
+    said = texts(order.complain(210))
+    assert [text for text in said if text.startswith("Delivery (Courier) took ")]
+    assert "Before that, all steps were within their plan." not in said
+
+
 def test_indonesian_is_written_too(order: Order) -> None:
     """The shop writes in Indonesian first."""
     decision = order.usual(until="picked").complain(160)
@@ -134,6 +268,33 @@ def test_customers_hear_what_was_promised_and_nobody_s_name(shop: Rules) -> None
             for sentence in sentences:
                 assert not any(name in sentence for name in names - {"Pengemasan"})
                 assert not ACCUSING.search(sentence)
+
+
+@pytest.mark.parametrize("language", sorted(PHRASES))
+@pytest.mark.parametrize(
+    ("every", "outcome", "told"), [(48, Outcome.WAITING, False), (14 * 24, Outcome.ASKED, True)]
+)
+def test_customers_hear_that_somebody_was_told_only_if_somebody_was(
+    shop: Rules, language: str, every: int, outcome: Outcome, *, told: bool
+) -> None:
+    """A decision that waits for the ledger tells no department: it says when it is looked at again."""
+    ledger = replace(shop.sources["ledger"], assumed=False, every=every * HOUR)
+    rules = replace(shop, sources={**shop.sources, "ledger": ledger}, write_in=(language,))
+    order = Order(rules).usual()
+    order.event("refund_requested", 100).event("refund_approved", 110)
+    order.watermarks["ledger"] = PLACED + 180 * HOUR
+    decision = order.complain(210, "refund_overdue")
+    assert decision.outcome is outcome
+    (said,) = decision.customer_words[language]
+    assert bool(re.search("have been told|sudah diberi tahu|foi avisado", said)) == told
+    assert said.lower().endswith("10 mar 21:00.") != told
+
+
+def test_whoever_waits_has_other_words_wherever_somebody_is_said_to_be_at_work() -> None:
+    """In every language: the words say when it is looked at again, and the rest of them as before."""
+    for phrases in PHRASES.values():
+        for key in ("customer_missed_open", "customer_foreseen", "customer_else"):
+            assert fields(phrases[f"{key}_again"]) == fields(phrases[key]) | {"at"}
 
 
 def test_times_are_the_company_s_own(shop: Rules) -> None:

@@ -341,6 +341,29 @@ def test_a_silent_source_that_will_speak_is_waited_for(shop: Rules) -> None:
     assert decision.waiting_until == PLACED + (180 + 48) * HOUR
 
 
+@pytest.mark.parametrize(
+    ("heard", "until"),
+    [
+        (190, 190 + 48 + 2),  # a round and a little after it last spoke
+        (180, 180 + 48),
+        (150, 180 + 48),  # noted late; it told of 180 since
+        (290, 180 + 48),  # it speaks, and only of long ago: that is no rhythm to wait for
+    ],
+)
+def test_the_next_word_comes_a_round_after_the_last_one_not_after_what_it_told(
+    shop: Rules, heard: int, until: int
+) -> None:
+    """An export at night ends with the day's last event; the next one comes a day after the export."""
+    ledger = replace(shop.sources["ledger"], assumed=False, every=48 * HOUR)
+    order = Order(replace(shop, sources={**shop.sources, "ledger": ledger})).usual()
+    order.event("refund_requested", 100).event("refund_approved", 110)
+    order.watermarks["ledger"] = PLACED + 180 * HOUR
+    order.heard["ledger"] = PLACED + heard * HOUR
+    decision = order.complain(210, "refund_overdue")
+    assert decision.outcome is Outcome.WAITING
+    assert decision.waiting_until == PLACED + until * HOUR
+
+
 def test_waiting_or_asking_does_not_depend_on_how_confidence_is_calibrated(shop: Rules) -> None:
     """Whatever was learned: a day's waiting for the ledger is cheaper than a question, ten days' is not."""
     for calibration in ((), ((7_643, 9_900), (9_999, 9_950)), ((500, 1_000), (9_999, 6_000))):
