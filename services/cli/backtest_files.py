@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from schemas.vocabulary import Transition
 from services.chassis.errors import ConfigurationError
 from services.router.backtest import Sample
@@ -66,7 +68,7 @@ def samples(chunk: Chunk) -> Iterator[tuple[Sample, dict[str, Any]]]:
                     return
                 continue
             try:
-                row = json.loads(line)
+                row = from_json(line)
                 yield sample(row), row
             except (KeyError, TypeError, ValueError) as error:
                 raise ConfigurationError(
