@@ -21,7 +21,7 @@ from services.router.tracing.members import ASKED, NAMING, TRIAGE
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
 from services.router.tracing.reasoning import Looks
 from services.router.tracing.symptoms import classify
-from services.router.tracing.tracer import conclude
+from services.router.tracing.tracer import awaited, conclude
 
 EXAMPLES: Final = 3
 """Complaints shown for each move."""
@@ -104,15 +104,7 @@ def waited_beyond(decision: Decision, found: tuple[Support, ...]) -> int:
     The core charges the same (`choice.waiting`): all of it where a promise is missed and a source is waited for, nothing
     while the promise itself still runs.
     """
-    if decision.outcome is not _WAITING or decision.waiting_until is None:
-        return 0
-    for support in found:
-        lateness = support.lateness
-        if lateness is None or lateness.late is None or lateness.finished_at is not None:
-            continue
-        # The first promise that is open is the one that is waited for.
-        return max(0, decision.waiting_until - decision.as_of) if lateness.late > 0 else 0
-    return 0
+    return awaited(found, decision.as_of)[1] if decision.outcome is _WAITING else 0
 
 
 def cost(

@@ -134,7 +134,7 @@ def _choose(looks: Looks, rules: Rules) -> _Choice:
     ways: list[tuple[float, int, _Choice]] = [(triaging(now.confidence, costs), 3, _Choice(TRIAGE))]
     if send is not None:
         ways.append((send, 0, _Choice(_naming(now, rules))))
-    until, beyond = _awaited(now.found, as_of)
+    until, beyond = awaited(now.found, as_of)
     if until is not None and (send is None or beyond > 0):
         then = asking.awaited(looks, rules) if beyond > 0 else None
         if then is None:
@@ -156,7 +156,7 @@ def _naming(now: Look, rules: Rules) -> Outcome:
     return ASSIGNED if inside else Outcome.EXTERNAL
 
 
-def _awaited(found: tuple[Support, ...], as_of: int) -> tuple[int | None, int]:
+def awaited(found: tuple[Support, ...], as_of: int) -> tuple[int | None, int]:
     """Return when time itself will tell, and how much longer than promised the customer waits until then."""
     for support in found:
         lateness = support.lateness
