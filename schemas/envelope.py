@@ -32,6 +32,8 @@ def to_utc(value: datetime) -> datetime:
     Raises:
         ValueError: it lies outside of 1900 to 2200: an error of the source's, which no arithmetic should meet.
     """
+    if value.tzinfo is UTC and EARLIEST <= value <= LATEST:
+        return value
     # In UTC it may lie in the next year; and the last year of all cannot be converted.
     if EARLIEST.year - 1 <= value.year <= LATEST.year + 1:
         found = value.astimezone(UTC)

@@ -1,8 +1,9 @@
-"""The two stages of a complaint for the peers: the product's own cores, its rows and its three outputs.
+"""The two stages of a complaint for the peers: the product's own cores, its rows and its outputs.
 
-By complaint (repeats, symptoms), then by case (the case's events, the trace, the decision with its assignments and status).  What
-Akar does besides (a row for the complaint's life, the question's answer on a topic of its own) is left out, in the peers' favour.
-It stands apart because every peer does the same work, whatever moves the records.
+By complaint (repeats, symptoms, the first row of its life and the first word of where it stands), then by case (the case's
+events, the trace, the decision with its assignments, where it stands now, the row of its life, the row of what was asked and
+answered).  What Akar does besides is left out, in the peers' favour: the answer goes back to the complaint's partition, what
+sources lose is counted, what falls due is kept.  It stands apart because every peer does the same work, whatever moves the records.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic_core import from_json
+
 from schemas import codec, topics
 from schemas.complaint import ComplaintReceivedV1
 from schemas.envelope import Contract
 from schemas.process import ProcessObservedV1
 from services.chassis import ids
-from services.chassis.clock import microseconds
 from services.registry import load
 from services.router import mapping
 from services.router.lifecycle import machine
@@ -27,6 +29,9 @@ from services.router.lifecycle.targets import verdict_of
 from services.router.rules import rules_from
 from services.router.tracing import model, symptoms, tracer
 
+Made = tuple[str, bytes, bytes]
+"""What goes out: topic, key, value."""
+REQUESTED = topics.TRACE_REQUESTED.name
 _QUESTION = b"?"
 """Begins a question's value, among events that begin with a brace."""
 _COMPLAINT = re.compile(rb'"complaint_id":"([^"]+)"')
@@ -69,23 +74,26 @@ class Work:
 
     def received(
         self, value: bytes, key: bytes, _timestamp: int, headers: Any, state: State
-    ) -> bytes | None:
-        """A complaint -> the first state of its life, which carries the question; None for a repeat."""
+    ) -> list[Made]:
+        """A complaint -> its question about the case, and where it stands; nothing for a repeat."""
         data = codec.decode(
             (ComplaintReceivedV1,), key=key, value=value, headers=headers or ()
         ).data
-        if state.get_bytes("seen") is not None:
-            return None
-        state.set_bytes("seen", data.body_digest.encode())
-        language = data.language or symptoms.detect(data.text, self.rules)
-        found = symptoms.classify(data.text, language, self.rules)
-        life, _effects = machine.received(mapping.life_from_complaint(data, found, language))
-        return _QUESTION + mapping.life_row(life)
+        if state.get_bytes("life") is not None:
+            return []
+        (reading,) = symptoms.read(((data.text, data.language),), self.rules)
+        life, _effects = machine.received(
+            mapping.life_from_complaint(data, reading.symptoms, reading.language)
+        )
+        row = mapping.life_row(life)
+        state.set_bytes("life", row)
+        status = topics.COMPLAINT_STATUS.name, *_encoded(mapping.status(life, at=_AT))
+        return [(REQUESTED, case_of(_QUESTION + row), _QUESTION + row), status]
 
     def case(
         self, value: bytes, key: bytes, timestamp: int, headers: Any, state: State
-    ) -> list[tuple[str, bytes, bytes]]:
-        """An event is kept; a question is answered with what goes out: (topic, key, value)."""
+    ) -> list[Made]:
+        """An event is kept; a question is answered with what goes out."""
         if not value.startswith(_QUESTION):
             event = codec.decode(
                 (ProcessObservedV1,), key=key, value=value, headers=headers or ()
@@ -101,17 +109,21 @@ class Work:
         as_of = max(life.occurred_at, *(event.at for event in events))
         case = model.Case(life.case_id or "", events)
         decision = tracer.trace(mapping.complaint_from_life(life), case, self.rules, as_of)
-        return list(self._outputs(life, mapping.wire_decision(decision)))
+        answer = mapping.wire_decision(decision)
+        state.set_bytes(f"asked {life.complaint_id}", answer.material.encode() + b"\n" + value)
+        made, after = self._outputs(life, answer)
+        state.set_bytes(f"life {life.complaint_id}", mapping.life_row(after))
+        return made
 
     def _events(self, state: State, timestamp: int) -> Iterator[model.ProcessEvent]:
         for row in (state.get_bytes("events") or b"").split(b"\n"):
-            data = ProcessObservedV1.model_validate_json(row)
-            recorded = data.recorded_at
-            yield mapping.process_event(
-                data, timestamp * 1000 if recorded is None else microseconds(recorded)
+            fields = from_json(row)
+            recorded = fields.get("recorded_at")
+            yield mapping.event_from_fields(
+                fields, timestamp * 1000 if recorded is None else mapping.micros(recorded)
             )
 
-    def _outputs(self, life: Life, decision: Any) -> Iterator[tuple[str, bytes, bytes]]:
+    def _outputs(self, life: Life, decision: Any) -> tuple[list[Made], Life]:
         verdict = verdict_of(
             mapping.findings(decision),
             departments=self.departments,
@@ -121,6 +133,7 @@ class Work:
             life, verdict, at=life.received_at, new_id=ids.assignment_id
         )
         traced: Any = None
+        made: list[Made] = []
         for effect in effects:
             match effect:
                 case PublishDecision():
@@ -132,15 +145,17 @@ class Work:
                         revision=effect.revision,
                         traced_at=_AT,
                     )
-                    yield topics.COMPLAINT_TRACED.name, *_encoded(traced)
+                    made.append((topics.COMPLAINT_TRACED.name, *_encoded(traced)))
                 case OpenAssignment():
                     opened = mapping.opened(
                         effect.assignment, traced, updated=effect.updated, at=_AT
                     )
                     inbox = f"department.{effect.assignment.target.department}.inbox"
-                    yield inbox, *_encoded(opened)
+                    made.append((inbox, *_encoded(opened)))
                 case PublishStatus():
-                    yield topics.COMPLAINT_STATUS.name, *_encoded(mapping.status(after, at=_AT))
+                    status = mapping.status(after, at=_AT)
+                    made.append((topics.COMPLAINT_STATUS.name, *_encoded(status)))
+        return made, after
 
 
 def _encoded(data: Contract) -> tuple[bytes, bytes]:

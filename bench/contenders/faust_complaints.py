@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bench.contenders.complaint_work import Work, case_of
+from bench.contenders.complaint_work import REQUESTED, Work
 from bench.contenders.faust_app import PARTITIONS, application, start
 from bench.contenders.settings import read
 from schemas import topics
@@ -46,20 +46,19 @@ def main() -> None:
 
     lives = app.Table("lives", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
     cases = app.Table("cases", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
-    requested = topic(topics.TRACE_REQUESTED.name)
 
     async def receive(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
-            question = work.received(
+            made = work.received(
                 event.value,
                 message.key,
                 message.timestamp,
                 message.headers,
                 Rows(lives, message.key),
             )
-            if question is not None:
-                await requested.send(key=case_of(question), value=question)
+            for name, key, value in made:
+                await app.send(prefix + name, key=key, value=value)
 
     async def trace(stream: Any) -> None:
         async for event in stream.events():
@@ -75,7 +74,7 @@ def main() -> None:
                 await app.send(prefix + name, key=key, value=value)
 
     app.agent(topic(topics.COMPLAINT_RECEIVED.name))(receive)
-    app.agent(topic(topics.PROCESS_OBSERVED.name, topics.TRACE_REQUESTED.name))(trace)
+    app.agent(topic(topics.PROCESS_OBSERVED.name, REQUESTED))(trace)
     start(app)
 
 

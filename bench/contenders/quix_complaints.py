@@ -8,7 +8,7 @@ from typing import Any
 
 from quixstreams import Application
 
-from bench.contenders.complaint_work import Work, case_of, complaint_of
+from bench.contenders.complaint_work import REQUESTED, Work, case_of, complaint_of
 from bench.contenders.settings import PRODUCER, read
 from schemas import topics
 
@@ -37,18 +37,21 @@ def main() -> None:
             key_serializer="bytes",
         )
 
-    requested = topic(topics.TRACE_REQUESTED.name)
+    requested = topic(REQUESTED)
+    status = topic(topics.COMPLAINT_STATUS.name)
     received = app.dataframe(topic(topics.COMPLAINT_RECEIVED.name))
-    received = received.apply(work.received, stateful=True, metadata=True)
-    received = received.filter(lambda life: life is not None)
-    received.to_topic(requested, key=case_of)
+    received = received.apply(work.received, stateful=True, metadata=True, expand=True)
+    asked = received.filter(lambda made: made[0] == REQUESTED)
+    asked.apply(lambda made: made[2]).to_topic(requested, key=case_of)
+    stands = received.filter(lambda made: made[0] != REQUESTED)
+    stands.apply(lambda made: made[2]).to_topic(status, key=complaint_of)
 
     case = app.dataframe(topic(topics.PROCESS_OBSERVED.name)).concat(app.dataframe(requested))
     case = case.apply(work.case, stateful=True, metadata=True, expand=True)
     inboxes = {name: topic(f"department.{name}.inbox") for name in work.departments}
     outputs = {
         topics.COMPLAINT_TRACED.name: topic(topics.COMPLAINT_TRACED.name),
-        topics.COMPLAINT_STATUS.name: topic(topics.COMPLAINT_STATUS.name),
+        topics.COMPLAINT_STATUS.name: status,
         **{f"department.{name}.inbox": inbox for name, inbox in inboxes.items()},
     }
     for name, output in outputs.items():

@@ -9,22 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import from_json
 
-from schemas.vocabulary import Transition
 from services.chassis.errors import ConfigurationError
 from services.router.backtest import Sample
+from services.router.mapping import event_from_fields, micros
 from services.router.tracing.model import Case, ProcessEvent
 
 CHUNK_BYTES: Final = 4 << 20
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_NOTHING: Final[dict[str, Any]] = {}
-_TRANSITIONS: Final = {each.value: each for each in Transition}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +96,8 @@ def sample(row: dict[str, Any]) -> Sample:
 
 
 def _event(one: dict[str, Any]) -> ProcessEvent:
-    at, due, recorded = one["at"], one.get("due_at"), one.get("recorded_at")
-    if not isinstance(at, int):
-        at = micros(at)
-    if recorded is None:
-        recorded = at
-    elif not isinstance(recorded, int):
-        recorded = micros(recorded)
-    return ProcessEvent(
-        one["event_id"],
-        one["activity"],
-        _TRANSITIONS[one["transition"]],
-        at,
-        recorded,
-        None if due is None else micros(due),
-        one.get("source"),
-        one.get("attributes") or _NOTHING,
-        one.get("objects") or _NOTHING,
-    )
-
-
-def micros(text: str | int) -> int:
-    """µs UTC of a time: an RFC 3339 text, or the number itself."""
-    if isinstance(text, int):
-        return text
-    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+    recorded = one.get("recorded_at")
+    return event_from_fields(one, micros(one["at"] if recorded is None else recorded))
 
 
 def line(row: dict[str, Any]) -> str:

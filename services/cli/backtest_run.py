@@ -13,8 +13,9 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -26,6 +27,9 @@ from services.cli.backtest_files import Chunk, chunks, samples
 from services.cli.company import folder_of, load_company
 from services.router.backtest import Comparer, Tally
 from services.router.rules import rules_from
+
+TOGETHER: Final = 64
+"""Complaints whose texts are read at once."""
 
 _comparer: Comparer | None = None
 
@@ -132,8 +136,9 @@ def _prepare(folders: tuple[str, str]) -> None:
 def _count(chunk: Chunk) -> tuple[Chunk, Tally]:
     assert _comparer is not None
     tally = Tally()
-    for sample, _ in samples(chunk):
-        _comparer.add(tally, sample)
+    found = (sample for sample, _ in samples(chunk))
+    while together := list(islice(found, TOGETHER)):
+        _comparer.add(tally, together)
     tally.close()
     return chunk, tally
 

@@ -23,6 +23,8 @@ CHUNK: Final = 100
 CHUNK_SECONDS: Final = 0.1
 """and for how long: an event takes 30 µs, a complaint a hundred times as much.  After 0.02 s each, the commits between them
 cost a quarter of the throughput."""
+AHEAD: Final = 16
+"""Records that a stage hears of at once before it is handed the first of them."""
 QUEUED_BATCHES: Final = 4
 """Per stage; fetching waits beyond that."""
 
@@ -33,6 +35,10 @@ class Stage(Protocol):
     @property
     def topics(self) -> tuple[str, ...]:
         """Physical names of the topics that it reads."""
+        ...
+
+    def look_ahead(self, partition: Partition, records: Sequence[Any]) -> None:
+        """Hear which records come next; nothing depends on it but speed."""
         ...
 
     def handle(self, partition: Partition, record: Any) -> None:
@@ -119,6 +125,8 @@ async def take(
         until = time.monotonic() + CHUNK_SECONDS
         first = done
         for record in records[first : first + CHUNK]:
+            if (done - first) % AHEAD == 0:
+                stage.look_ahead(partition, records[done : done + AHEAD])
             stage.handle(partition, record)
             if carry is not None and partition.handovers:
                 carry(partition, record)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from services.router.tracing.fusion import Support
 from services.router.tracing.members import ASKED, NAMING, TRIAGE
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, Decision, SymptomScore
 from services.router.tracing.reasoning import Looks
-from services.router.tracing.symptoms import classify
+from services.router.tracing.symptoms import read
 from services.router.tracing.tracer import awaited, conclude
 
 EXAMPLES: Final = 3
@@ -294,10 +294,22 @@ class Comparer:
             touched |= {live.promises[promise].process for promise in live.symptoms[name].promises}
         return all(process is None or self._processes[process] for process in touched)
 
-    def add(self, tally: Tally, sample: Sample) -> None:
-        """Decide one complaint twice."""
+    def add(self, tally: Tally, samples: Sequence[Sample]) -> None:
+        """Decide some complaints twice; their texts are read together, which takes half the time."""
+        texts = [(sample.text, sample.language) for sample in samples]
+        readings = read(texts, self.rules[0])
+        again = readings if self._words else read(texts, self.rules[1])
+        for sample, first, second in zip(samples, readings, again, strict=True):
+            self._add(tally, sample, first.symptoms, second.symptoms)
+
+    def _add(
+        self,
+        tally: Tally,
+        sample: Sample,
+        symptoms: tuple[SymptomScore, ...],
+        again: tuple[SymptomScore, ...],
+    ) -> None:
         live, candidate = self.rules
-        symptoms = classify(sample.text, sample.language, live)
         looks = looks_at(sample, live, symptoms)
         first = conclude(looks, live, words=False)
         wait = waited_beyond(first, looks.now().found)
@@ -305,9 +317,7 @@ class Comparer:
             tally.add(sample, first, first, self.rules, (wait, wait))
             return
         if not self._looks:
-            if not self._words:
-                symptoms = classify(sample.text, sample.language, candidate)
-            looks = looks_at(sample, candidate, symptoms)
+            looks = looks_at(sample, candidate, again)
         second = conclude(looks, candidate, words=False)
         waits = (wait, waited_beyond(second, looks.now().found))
         tally.add(sample, first, second, self.rules, waits)

@@ -187,7 +187,9 @@ def _bar(bar: model.Bar) -> dict[str, Any]:
 
 def _time(value: int) -> datetime:
     """What follows from times that a contract takes may lie beyond them: a day after the last one is the last one."""
-    return from_microseconds(min(max(value, _EARLIEST), _LATEST))
+    if _EARLIEST <= value <= _LATEST:
+        return from_microseconds(value)
+    return EARLIEST if value < _EARLIEST else LATEST
 
 
 _EARLIEST: Final = microseconds(EARLIEST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
@@ -148,6 +148,12 @@ class Stage(ABC):
     def topics(self) -> tuple[str, ...]:
         """Physical names of the topics that this stage reads."""
         return tuple(self._handlers)
+
+    def look_ahead(self, partition: Partition, records: Sequence[Record]) -> None:  # noqa: B027 - few have a use for it
+        """Hear which records of a topic come next: what takes less time for many at once may be done now.
+
+        Nothing depends on it but speed.
+        """
 
     def take_on(
         self, partition: Partition, record: Record, envelope: Envelope[Any], *, written: bool

@@ -6,10 +6,11 @@ the customer's words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import structlog
+from pydantic_core import from_json
 
 from schemas import topics
 from schemas.case import CaseFoundV1, CaseWeighedV1
@@ -50,6 +51,8 @@ from services.router.tracing import model, symptoms, tracer
 
 log = structlog.get_logger(__name__)
 
+_REMEMBERED: Final = 500
+"""Lives that are kept beside the rows that were written of them; speed only."""
 _MAY_NAME = frozenset({MessageKind.ANSWER, MessageKind.FOLLOW_UP})
 """Messages in which the customer may name the case."""
 
@@ -67,6 +70,9 @@ class LifecycleStage(Stage):
         super().__init__(companies, physical=physical, partitions=partitions)
         self.retention = Retention(Keep())
         self._told = Telling(self.send, physical)
+        self._complaints = physical(topics.COMPLAINT_RECEIVED.name)
+        self._read: dict[tuple[str, str | None], symptoms.Reading] = {}
+        self._lives: dict[bytes, Life] = {}
 
     def bindings(self) -> Iterable[tuple[topics.Topic, Callable[..., None]]]:
         """Complaints, messages, answers, notifications and time."""
@@ -78,6 +84,20 @@ class LifecycleStage(Stage):
             (topics.NOTIFICATION_RECORDED, self._notified),
             (topics.CLOCK_TICK, self._ticked),
         )
+
+    def look_ahead(self, partition: Partition, records: Sequence[Record]) -> None:
+        """Read the texts of several complaints together, which takes half the time."""
+        self._read = {}
+        if len(records) < 2 or records[0].topic != self._complaints:
+            return
+        texts = [text for record in records if (text := _text_of(record)) is not None]
+        try:
+            readings = symptoms.read(texts, self._companies.active(partition).rules)
+        except Exception:
+            # Each is read by itself then, and the one that cannot be is put aside.
+            log.exception("router.core_failed", function=symptoms.read.__qualname__)
+            return
+        self._read = dict(zip(texts, readings, strict=True))
 
     # -- what comes in ------------------------------------------------------------------
 
@@ -95,14 +115,11 @@ class LifecycleStage(Stage):
                     "this idempotency key was used with other content",
                 )
             return
-        rules = self._companies.active(partition).rules
-        known_languages = {pack.language for pack in rules.packs}
-        language = data.language if data.language in known_languages else None
-        if language is None:
-            language = settled(symptoms.detect, data.text, rules)
-        life = mapping.life_from_complaint(
-            data, settled(symptoms.classify, data.text, language, rules), language
-        )
+        text = data.text, data.language
+        reading = self._read.get(text)
+        if reading is None:
+            (reading,) = settled(symptoms.read, (text,), self._companies.active(partition).rules)
+        life = mapping.life_from_complaint(data, reading.symptoms, reading.language)
         # The customer may have complained long before we heard of it; what we do is dated by our own time.
         heard = envelope._replace(time=data.received_at)
         if life.case_id is None:
@@ -310,7 +327,10 @@ class LifecycleStage(Stage):
 
     def _life(self, partition: Partition, complaint: str) -> Life | None:
         row = partition.store.get(rows.LIVES + complaint.encode())
-        return None if row is None else mapping.life_from_row(row)
+        if row is None:
+            return None
+        # The answer, and the first alerts, follow while the row is as it was just written.
+        return self._lives.get(row) or mapping.life_from_row(row)
 
     def _keep(self, partition: Partition, before: Life | None, life: Life) -> None:
         """Write what has become of the complaint; `before` is what its row says, None if it has none."""
@@ -323,4 +343,20 @@ class LifecycleStage(Stage):
                 store.delete(rows.DUE, rows.due_item(due_before, life.complaint_id))
             if life.due is not None:
                 store.put(rows.DUE, rows.due_item(life.due, life.complaint_id), b"1")
-        store.put(rows.LIVES + life.complaint_id.encode(), b"", mapping.life_row(life))
+        row = mapping.life_row(life)
+        store.put(rows.LIVES + life.complaint_id.encode(), b"", row)
+        if len(self._lives) >= _REMEMBERED:
+            self._lives.clear()
+        self._lives[row] = life
+
+
+def _text_of(record: Record) -> tuple[str, str | None] | None:
+    """The words and the language of a complaint that was not looked at yet; None where it breaks its contract."""
+    try:
+        data = from_json(record.value or b"")
+        text, language = data["text"], data.get("language")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    if isinstance(text, str) and (language is None or isinstance(language, str)):
+        return text, language
+    return None

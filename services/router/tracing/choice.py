@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import fsum
 from typing import Final
 
 from schemas.vocabulary import Finding
@@ -108,8 +109,8 @@ def asking(answers: Iterable[float], costs: Costs, weights: tuple[float, ...] = 
     """
     follow = list(answers)
     if weights:
-        return costs.ask + sum(w * each for w, each in zip(weights, follow, strict=True))
-    return costs.ask + sum(follow) / len(follow)
+        return costs.ask + fsum([w * each for w, each in zip(weights, follow, strict=True)])
+    return costs.ask + fsum(follow) / len(follow)
 
 
 def waiting(beyond: int, then: float, costs: Costs) -> float:

@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import sqrt
-from typing import Final
+from math import fsum
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from services.router.tracing.windows import Windows, WindowsError, read
 
 FORMAT: Final = "akar-symptom-model 1"
 _REMEMBERED: Final = 50_000
+_AT_ONCE: Final = 32
+"""Texts added up at once: `symptoms` reads so little of each that they cannot have more different words than are
+remembered."""
 _STEPS: Final = 64
 """Steps of the exponential's table for each unit."""
 _FAR: Final = 24
@@ -32,8 +35,17 @@ _STEP_DOWN: Final = 0.984496437005408409
 
 Row = npt.NDArray[np.int64]
 _NOTHING: Final[Mapping[str, int]] = {}
-_Known = tuple[Row, str, Mapping[str, int], Mapping[str, int]]
-"""What is known of a word: what it contributes by itself, its stem, the rows of the stem with the next and the one after."""
+_Known = tuple[int, str, Mapping[str, int], Mapping[str, int]]
+"""What is known of a word: the row of what it contributes by itself, its stem, the rows of the stem with the next and the
+one after."""
+
+
+class Text(NamedTuple):
+    """What a model reads of a text: spelled words, the concepts of each, what the pack's cues say by symptom."""
+
+    words: Sequence[str]
+    places: Sequence[tuple[str, ...]]
+    weights: Mapping[str, float]
 
 
 class ModelError(ValueError):
@@ -67,104 +79,109 @@ class LinearModel:
     windows: Windows | None
     """The second reader, where the language has one; it adds to the logits."""
     _words: dict[str, _Known] = field(default_factory=dict, compare=False)
+    _bias: npt.NDArray[np.float64] = field(init=False, compare=False)
+    _said: Row = field(init=False, compare=False)
+    """What each known word contributes by itself: its pieces, word and stem, the squared lengths of both; the first row is
+    nothing."""
     _met: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = field(
         default_factory=dict, compare=False
     )
 
-    def probabilities(
-        self, words: Sequence[str], places: Sequence[tuple[str, ...]], weights: Mapping[str, float]
-    ) -> list[float]:
-        """Return the probability of each label; they add up to 1 but for rounding in the last place.
+    def __post_init__(self) -> None:
+        """Make room for words; memory is taken only as they come."""
+        width = 2 * (len(self.labels) + 1)
+        object.__setattr__(self, "_bias", np.array(self.bias, dtype=np.float64))
+        object.__setattr__(self, "_said", np.zeros((_REMEMBERED + 1, width), dtype=np.int64))
 
-        ``words`` are spelled, ``places`` their concepts, ``weights`` what the pack's cues say by symptom.
+    def probabilities(self, texts: Sequence[Text]) -> list[list[float]]:
+        """Return the probability of each label for each text; a text's add up to 1 but for rounding in the last place.
+
+        Many texts at once take half the time that each by itself would, and give the same.
         """
-        width = len(self.labels) + 1
-        nothing = len(self.table) - 1
-        count = len(words)
-        early = _early(count, self.early)
-        both, known = self._single(words, early)
-        get = self.rows.get
-        # What has no place, and the row of nothing that opens each block, count evenly: place ``count``.
-        found, places_ = self._pairs(known)
-        starts = [0, len(found)]
-        met = self._concepts(places)
-        found += [nothing, *met]
-        places_ += [count, *met.values()]
-        starts.append(len(found))
-        stems = [one[1] for one in known[: features.OPENING]]
-        opening = [row for name in features.first(stems) if (row := get(name)) is not None]
-        found += [nothing, *opening]
-        places_ += [count] * (1 + len(opening))
-        taken = self.table.take(found, axis=0)
-        taken[:, :-1] *= early.take(places_)[:, None]
-        summed = np.add.reduceat(taken, starts, axis=0).tolist()
-        summed.append(both[:width].tolist())
-        summed.append(both[width:].tolist())
-        said = [
-            (row, times)
-            for name, times in features.cues(weights, self.labels)
-            if (row := get(name)) is not None
-        ]
-        logits = [float(value) for value in self.bias]
-        for values in summed:
-            length = values.pop()
-            if length:
-                factor = sqrt(length / 1000.0) * features.EVENLY
-                logits = [one + value / factor for one, value in zip(logits, values, strict=True)]
-        if said:
-            times = np.array([times for _, times in said], dtype=np.int64)[:, None]
-            values = (
-                (self.table.take([row for row, _ in said], axis=0) * times).sum(axis=0).tolist()
-            )
-            values.pop()
-            logits = [one + value / 50.0 for one, value in zip(logits, values, strict=True)]
-        logits = [value / self.scale for value in logits]
-        if self.windows is not None:
-            more = self.windows.logits(words, places)
-            logits = [one + other for one, other in zip(logits, more, strict=True)]
-        return _shares(logits)
+        found: list[list[float]] = []
+        for first in range(0, len(texts), _AT_ONCE):
+            found += self._together(texts[first : first + _AT_ONCE])
+        return found
 
-    def _single(self, words: Sequence[str], early: Row) -> tuple[Row, list[_Known]]:
-        """Add up what each word contributes by itself (pieces, then word and stem); return also what is known of each."""
-        known = self._words
-        if len(known) > _REMEMBERED:
-            known.clear()
-        width = len(self.labels) + 1
-        if not words:
-            return np.zeros(2 * width, dtype=np.int64), []
-        entries = [known.get(word) or self._look_up(word) for word in words]
-        said = np.array([entry[0] for entry in entries])
-        both: Row = early[:-1] @ said
-        # A block's squared length (its last column) does not depend on places.
-        both[width - 1 :: width] = said[:, width - 1 :: width].sum(axis=0)
-        return both, entries
+    def _together(self, texts: Sequence[Text]) -> list[list[float]]:
+        """Add up the blocks of some texts in one table each: what single words say, and everything else."""
+        if sum([len(text.words) for text in texts]) + len(self._words) > _REMEMBERED:
+            self._words.clear()
+        said: list[int] = []
+        said_counts: list[int] = []
+        said_starts: list[int] = []
+        rows: list[int] = []
+        counts: list[int] = []
+        starts: list[int] = []
+        get, nothing, known = self.rows.get, len(self.table) - 1, self._words
+        for words, places, weights in texts:
+            early = _early(len(words), self.early)
+            entries = [known.get(word) or self._look_up(word) for word in words]
+            # The row of nothing opens each block, so that none is empty.
+            said_starts.append(len(said))
+            said += [0, *[entry[0] for entry in entries]]
+            said_counts += [0, *early[:-1]]
+            starts.append(len(rows))
+            self._pairs(entries, early, rows, counts)
+            starts.append(len(rows))
+            met = self._concepts(places)
+            rows += [nothing, *met]
+            counts += [0, *[early[place] for place in met.values()]]
+            starts.append(len(rows))
+            stems = [entry[1] for entry in entries[: features.OPENING]]
+            opening = [row for name in features.first(stems) if (row := get(name)) is not None]
+            rows += [nothing, *opening]
+            counts += [features.EVENLY] * (1 + len(opening))
+            starts.append(len(rows))
+            rows.append(nothing)
+            counts.append(0)
+            for name, times in features.cues(weights, self.labels):
+                if (row := get(name)) is not None:
+                    rows.append(row)
+                    counts.append(times)
+        many, width = len(texts), len(self.labels)
+        blocks = _added(self.table, rows, counts, starts, 1).reshape(many, -1, width + 1)
+        single = _added(self._said, said, said_counts, said_starts, 2)
+        apart = _evened(blocks[:, :3, :width], blocks[:, :3, width:])
+        alone = _evened(single[:, :-2].reshape(many, 2, width), single[:, -2:, None])
+        logits = self._bias + apart[:, 0]
+        for block in (apart[:, 1], apart[:, 2], alone[:, 0], alone[:, 1]):
+            logits += block
+        logits += blocks[:, 3, :width] / 50.0
+        logits /= self.scale
+        if self.windows is not None:
+            logits += self.windows.logits(texts)
+        return _shares(logits)
 
     def _look_up(self, word: str) -> _Known:
         rows = self.rows
-        parts = [
+        place = len(self._words) + 1
+        pieces, whole = (
             self._sum([row for name in names if (row := rows.get(name)) is not None])
             for names in (features.pieces(word), features.single(word, self.language))
-        ]
+        )
+        self._said[place] = [*pieces[:-1], *whole[:-1], pieces[-1], whole[-1]]
         stem = features.stem(word, self.language)
         tables = self.near.get(stem, _NOTHING), self.skipped.get(stem, _NOTHING)
-        entry = self._words[word] = (np.concatenate(parts), stem, *tables)
+        entry = self._words[word] = (place, stem, *tables)
         return entry
 
-    def _pairs(self, known: Sequence[_Known]) -> tuple[list[int], list[int]]:
-        """Return the rows of `features.pairs` and the places of their first words, without making their names."""
-        found = [len(self.table) - 1]
-        places = [len(known)]
+    def _pairs(
+        self, known: Sequence[_Known], early: Sequence[int], rows: list[int], counts: list[int]
+    ) -> None:
+        """Append the rows of `features.pairs` and what their first words count, without making their names."""
+        rows.append(len(self.table) - 1)
+        counts.append(0)
         last = after = ""
         for place in range(len(known) - 1, -1, -1):
             _, stem, near, skipped = known[place]
             if last in near:
-                found.append(near[last])
-                places.append(place)
+                rows.append(near[last])
+                counts.append(early[place])
             if after in skipped:
-                found.append(skipped[after])
-                places.append(place)
+                rows.append(skipped[after])
+                counts.append(early[place])
             last, after = stem, last
-        return found, places
 
     def _concepts(self, places: Sequence[tuple[str, ...]]) -> dict[int, int]:
         """Return the rows of `features.concepts` and their first places, without making their names."""
@@ -268,9 +285,28 @@ def _windows(lines: str, language: str, labels: int) -> Windows | None:
         raise ModelError(f"{error}: restore the file or train it again") from error
 
 
-@lru_cache(maxsize=512)
-def _early(count: int, more: int) -> Row:
-    return np.array(features.early(count, more), dtype=np.int64)
+_early = lru_cache(maxsize=512)(features.early)
+
+
+def _added(
+    table: Row, rows: Sequence[int], counts: Sequence[int], starts: Sequence[int], lengths: int
+) -> Row:
+    """Return the sums of some rows, each as often as it counts, one for each block that starts.
+
+    The last columns, so many squared lengths, do not depend on what a row counts.
+    """
+    taken = table.take(rows, axis=0)
+    taken[:, :-lengths] *= np.array(counts, dtype=np.int64)[:, None]
+    summed: Row = np.add.reduceat(taken, starts, axis=0)
+    return summed
+
+
+def _evened(values: Row, length: Row) -> npt.NDArray[np.float64]:
+    """Return sums as if each block had length 1; one without any feature has none, and says nothing."""
+    evened: npt.NDArray[np.float64] = values / (
+        np.sqrt(np.maximum(length, 1) / 1000.0) * features.EVENLY
+    )
+    return evened
 
 
 def _nested(rows: Mapping[str, int], kind: str, between: str) -> dict[str, dict[str, int]]:
@@ -295,12 +331,14 @@ def _powers() -> tuple[float, ...]:
     return tuple(found)
 
 
-_EXP: Final = _powers()
+_EXP: Final = np.array(_powers())
 
 
-def _shares(logits: Sequence[float]) -> list[float]:
-    """Return the softmax by a table of powers (steps of 1/64), the same on every machine."""
-    most = max(logits)
-    powers = [_EXP[min(round((most - value) * _STEPS), _STEPS * _FAR)] for value in logits]
-    total = sum(powers)
-    return [power / total for power in powers]
+def _shares(logits: npt.NDArray[np.float64]) -> list[list[float]]:
+    """Return the softmax of each row by a table of powers (steps of 1/64), the same on every machine."""
+    below = np.rint((logits.max(axis=1, keepdims=True) - logits) * _STEPS)
+    powers = _EXP.take(np.minimum(below, _STEPS * _FAR).astype(np.int64))
+    # How a sum is rounded on the way differs between versions of Python and of numpy; this one is exact.
+    totals = np.array([fsum(row) for row in powers.tolist()])
+    shares: list[list[float]] = (powers / totals[:, None]).tolist()
+    return shares

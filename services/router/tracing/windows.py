@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from math import sqrt
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,20 @@ _NO_WORDS: Final = (0,) * EDGE
 def _falling(count: int) -> npt.NDArray[np.int32]:
     """Return ``count`` down to 1, one below the other."""
     return np.arange(count, 0, -1, dtype=np.int32)[:, None]
+
+
+class Spoken(Protocol):
+    """A text as the network sees it."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """Spelled words."""
+        ...
+
+    @property
+    def places(self) -> Sequence[tuple[str, ...]]:
+        """The concepts of each word."""
+        ...
 
 
 class WindowsError(ValueError):
@@ -115,35 +129,55 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Make room for words; memory is taken only as they come."""
-        room = np.zeros((_REMEMBERED + LONGEST, WIDTH, len(self.bias)), dtype=np.int16)
+        room = np.zeros((_REMEMBERED + 1, WIDTH, len(self.bias)), dtype=np.int16)
         # A window has one word, or none, in its first place: the bias is said there.
         room[0, 0] = self.bias
         object.__setattr__(self, "_said", room)
         object.__setattr__(self, "_kinds", bytearray(len(room)))
 
-    def logits(self, words: Sequence[str], places: Sequence[tuple[str, ...]]) -> list[float]:
-        """Return what the network adds to each label's logit; ``words`` are spelled, ``places`` their concepts."""
-        if not words:
-            return [0.0] * self.kept.shape[1]
-        known = self._known
-        if len(known) >= _REMEMBERED:
-            known.clear()
+    def logits(self, texts: Sequence[Spoken]) -> Whole:
+        """Return what the network adds to each label's logit: (text, label)."""
+        added: Whole = np.zeros((len(texts), self.kept.shape[1]))
+        spoken = [number for number, text in enumerate(texts) if text.words]
+        if not spoken:
+            return added
+        if len(self._known) + sum([min(len(text.words), LONGEST) for text in texts]) > _REMEMBERED:
+            self._known.clear()
             self._denying.clear()
-        met = list(zip(words[:LONGEST], places, strict=False))
-        count = len(met)
+        # Between two texts lie as many words that are none as a window could reach beyond its text.
+        rows = [*_NO_WORDS]
+        counts: list[int] = []
+        for number in spoken:
+            found = self._found(texts[number])
+            counts.append(len(found))
+            rows += found
+            rows += _NO_WORDS
+        said = self._said.take(rows, axis=0)
+        count = len(rows) - 2 * EDGE
+        heard = said[:count, 0] + said[1 : count + 1, 1]
+        for place in range(2, WIDTH):
+            heard += said[place : place + count, place]
+        pooled = np.empty((len(spoken), 2, heard.shape[1]))
+        begin = 0
+        for number, size in enumerate(counts):
+            here = heard[begin : begin + size]
+            here.max(axis=0, out=pooled[number, 0])
+            pooled[number, 1] = (here * _falling(size)).max(axis=0) // size
+            begin += size + EDGE
+        # What no window says enough of is silent: below 0 here is below 0 in every place.
+        summed = np.maximum(pooled, 0).reshape(len(spoken), -1) @ self.kept + self.start
+        added[spoken] = summed / self.scale
+        return added
+
+    def _found(self, text: Spoken) -> list[int]:
+        """Return the rows of a text's words; a trouble that it denies is none."""
+        known = self._known
+        met = list(zip(text.words[:LONGEST], text.places, strict=False))
         found = [known[one] if one in known else self._learn(one) for one in met]
         if not self._denying.isdisjoint(found):
             for place in denied(map(self._kinds.__getitem__, found)):
                 found[place] = 0
-        said = self._said.take([*_NO_WORDS, *found, *_NO_WORDS], axis=0)
-        heard = said[:count, 0] + said[1 : count + 1, 1]
-        for place in range(2, WIDTH):
-            heard += said[place : place + count, place]
-        early = heard * _falling(count)
-        pooled = np.concatenate([heard.max(axis=0), early.max(axis=0) // count])
-        # What no window says enough of is silent: below 0 here is below 0 in every place.
-        summed = np.maximum(pooled, 0).astype(np.float64) @ self.kept + self.start
-        return [value / self.scale for value in summed.tolist()]
+        return found
 
     def _learn(self, one: tuple[str, tuple[str, ...]]) -> int:
         """Work out what a word says, and return its row."""

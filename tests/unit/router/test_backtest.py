@@ -113,7 +113,7 @@ def order(
 def counted(candidate: Rules, these: tuple[Sample, ...]) -> Tally:
     comparer, tally = Comparer(rules(), candidate), Tally()
     for each in these:
-        comparer.add(tally, each)
+        comparer.add(tally, [each])
     return tally
 
 
@@ -234,7 +234,7 @@ def test_waiting_costs_what_lies_beyond_the_promise() -> None:
     refund = replace(asked_for, text="refund saya belum masuk juga")
     for candidate in (dark, replace(dark, digest="another"), rules()):
         tally = Tally()
-        Comparer(dark, candidate).add(tally, refund)
+        Comparer(dark, candidate).add(tally, [refund])
         assert tally.costs["live"] == [pytest.approx(0.75 * 0.3)]
         if candidate is not rules():
             assert tally.costs["candidate"] == tally.costs["live"]

@@ -82,6 +82,9 @@ async def test_slow_records_let_the_loop_turn(monkeypatch: pytest.MonkeyPatch) -
     steps: list[tuple[int, int]] = []
 
     class Slow:
+        def look_ahead(self, _partition: Any, _records: Any) -> None:
+            """Nothing here takes less time for many."""
+
         def handle(self, _partition: Any, _record: Any) -> None:
             time.sleep(0.003)  # not a wait: the work of a record
 

@@ -1,5 +1,7 @@
 """The linear model and its file: whole numbers, digest, the same everywhere."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,8 +10,8 @@ from services.registry import load_example
 from services.registry.models import digests, model_text
 from services.router.tracing import features
 from services.router.tracing.company import Rules
-from services.router.tracing.linear import FORMAT, ModelError, parse, seal
-from services.router.tracing.symptoms import MOST, classify
+from services.router.tracing.linear import FORMAT, ModelError, Text, parse, seal
+from services.router.tracing.symptoms import MOST, Reading, classify, detect, read
 
 LANGUAGES = ("id", "en")
 SMALL = "\n".join(
@@ -71,9 +73,8 @@ def test_another_format_or_version_is_refused_with_the_remedy() -> None:
 def test_what_is_added_up_is_what_the_features_are_named() -> None:
     """The quick paths for words, pairs and concepts give what a plain sum over the named features gives."""
     model = parse(seal(SMALL))
-    late, unclear = model.probabilities(
-        ["telat", "belum", "sampai"], [("a",), ("b",), ()], {"late": 2.0}
-    )
+    asked = Text(["telat", "belum", "sampai"], [("a",), ("b",), ()], {"late": 2.0})
+    ((late, unclear),) = model.probabilities([asked])
     assert late + unclear == pytest.approx(1.0)
     # word 400/sqrt(1) + pair 900/sqrt(4) + concepts 50/sqrt(1) + cue 100 * 20/50, over the scale of 100.
     logits = [(400 + 450 + 50 + 40) / 100, (10 - 400 - 50 - 40) / 100]
@@ -81,12 +82,41 @@ def test_what_is_added_up_is_what_the_features_are_named() -> None:
     assert late == pytest.approx(share, abs=0.001)
 
 
-def test_words_seen_before_change_nothing() -> None:
-    """What is remembered of words is speed only."""
+def test_words_seen_before_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of words is speed only, also when there is no more room for it."""
+    monkeypatch.setattr("services.router.tracing.linear._REMEMBERED", 4)
     fresh, used = parse(seal(SMALL)), parse(seal(SMALL))
-    used.probabilities(["telat", "apa", "saja"], [(), (), ()], {})
-    asked = (["telat", "lagi"], [(), ()], {"late": -1.0})
-    assert fresh.probabilities(*asked) == used.probabilities(*asked)
+    for words in (["telat", "apa", "saja"], ["belum", "juga"], ["sampai", "a", "b", "c"]):
+        used.probabilities([Text(words, [()] * len(words), {})])
+    asked = [Text(["telat", "lagi"], [(), ()], {"late": -1.0})]
+    assert fresh.probabilities(asked) == used.probabilities(asked)
+
+
+def test_texts_read_together_are_read_as_each_by_itself(shop: Rules) -> None:
+    """Whatever stands beside a text: other languages, other lengths, nothing at all, more than are added up at once."""
+    texts: list[tuple[str, str | None]] = [
+        ("paketnya lama banget sampainya, pas datang isinya pecah", "id"),
+        ("", None),
+        ("saldo kepotong dua kali padahal order gagal", None),
+        ("123 45", "id"),
+        ("my card was charged twice", None),
+        ("tidak pecah kok, cuma telat", "id"),
+        ("produto veio quebrado", "pt"),
+        ("wkwk " * 200, "id"),
+        ("zzz", "xx"),
+        ("belum", None),
+    ] * 9
+    random.Random(5).shuffle(texts)
+    alone = [
+        Reading(
+            language if language in {"id", "en", "pt"} else detect(text, shop),
+            classify(text, language, shop),
+        )
+        for text, language in texts
+    ]
+    assert len(set(alone)) > 6
+    assert read(texts, shop) == alone
+    assert read([], shop) == []
 
 
 def test_the_digest_of_the_models_is_part_of_the_companys() -> None:

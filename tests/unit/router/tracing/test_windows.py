@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.router.tracing.linear import ModelError, parse, seal
+from services.router.tracing.linear import ModelError, Text, parse, seal
 from services.router.tracing.windows import LONGEST, Windows, WindowsError, read
 from tests.unit.router.tracing.test_linear import SMALL
 
@@ -26,7 +26,12 @@ TOGETHER = [
 
 
 def _said(words: list[str], lines: list[str] = TOGETHER) -> list[float]:
-    return read(lines, "id", 2).logits(words, [()] * len(words))
+    said: list[float] = read(lines, "id", 2).logits([_text(words)])[0].tolist()
+    return said
+
+
+def _text(words: list[str]) -> Text:
+    return Text(words, [()] * len(words), {})
 
 
 def test_words_that_stand_together_are_heard() -> None:
@@ -57,8 +62,15 @@ def test_words_seen_before_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("services.router.tracing.windows._REMEMBERED", 3)
     used: Windows = read(TOGETHER, "id", 2)
     for text in (["a", "b"], ["malah", "c", "d"], ["batal", "e"]):
-        used.logits(text, [()] * len(text))
-    assert used.logits(["malah", "batal"], [(), ()]) == _said(["malah", "batal"])
+        used.logits([_text(text)])
+    assert used.logits([_text(["malah", "batal"])])[0].tolist() == _said(["malah", "batal"])
+
+
+def test_texts_read_together_hear_nothing_of_each_other() -> None:
+    """No window reaches from one text into the next, whatever is empty between them."""
+    texts = [["malah"], ["malah"], [], ["malah", "malah"], [], ["a", "malah"], ["malah"] * 120]
+    together = read(TOGETHER, "id", 2).logits([_text(words) for words in texts]).tolist()
+    assert together == [_said(words) for words in texts]
 
 
 def test_a_denied_trouble_is_no_word() -> None:
@@ -84,9 +96,9 @@ def test_the_network_adds_to_the_linear_model() -> None:
     """A model's lines may end with a network; its digest covers both, and broken lines are refused."""
     both = parse(seal("\n".join([SMALL, "windows", *TOGETHER])))
     alone = parse(seal(SMALL))
-    asked = (["a", "malah", "malah"], [()] * 3, {"late": 1.0})
-    late, _ = both.probabilities(*asked)
-    less, _ = alone.probabilities(*asked)
+    asked = [Text(["a", "malah", "malah"], [()] * 3, {"late": 1.0})]
+    ((late, _),) = both.probabilities(asked)
+    ((less, _),) = alone.probabilities(asked)
     assert late > less
     assert both.rows == alone.rows
     with pytest.raises(ModelError, match="train it again"):
@@ -98,7 +110,7 @@ def test_the_network_adds_to_the_linear_model() -> None:
 def test_early_words_count_more_where_the_model_says_so() -> None:
     """With ``early`` the same word weighs more at the beginning of a text than at its end."""
     model = parse(seal(SMALL.replace("scale", "early\t60\nscale")))
-    first, _ = model.probabilities(["telat", "a", "b", "c"], [()] * 4, {})
-    last, _ = model.probabilities(["a", "b", "c", "telat"], [()] * 4, {})
-    even, _ = parse(seal(SMALL)).probabilities(["a", "telat", "b", "c"], [()] * 4, {})
+    texts = [_text(["telat", "a", "b", "c"]), _text(["a", "b", "c", "telat"])]
+    (first, _), (last, _) = model.probabilities(texts)
+    ((even, _),) = parse(seal(SMALL)).probabilities([_text(["a", "telat", "b", "c"])])
     assert first > even > last
