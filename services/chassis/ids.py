@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 NAMESPACE = UUID("5b1f7a52-6b0c-5a0e-9d0a-7f3c5e2a41c8")
 """The root of all derived ids; fixed for ever."""
 _ROOT = NAMESPACE.bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""A hexadecimal digit, with its first two bits as RFC 9562 wants them there."""
 
 
 def complaint_id(channel: str, idempotency_key: str) -> str:
@@ -55,9 +57,7 @@ def _derive(parent: str, *parts: str) -> str:
 
 
 def _uuid5(name: str) -> str:
-    """As `str(uuid.uuid5(NAMESPACE, name))`, in a third of its time: a decision needs nine."""
-    found = bytearray(sha1(_ROOT + name.encode(), usedforsecurity=False).digest()[:16])
-    found[6] = found[6] & 0x0F | 0x50
-    found[8] = found[8] & 0x3F | 0x80
-    text = found.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """As `str(uuid.uuid5(NAMESPACE, name))`, in a fifth of its time: a decision needs nine."""
+    found = sha1(_ROOT + name.encode(), usedforsecurity=False).hexdigest()
+    variant = _VARIANT[found[16]]
+    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{variant}{found[17:20]}-{found[20:32]}"

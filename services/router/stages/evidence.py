@@ -9,12 +9,13 @@ lost (`l`).  An event of a case that nobody complained about costs two look-ups 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from schemas import codec, topics
 from schemas.case import CaseOpenedV1, CaseWeighedV1
@@ -183,14 +184,14 @@ class EvidenceStage(Stage):
         here = losses.counted(case.events, rules, as_of)
         if here:
             total = losses.added(self._losses(partition), here)
-            partition.store.put(rows.LOSSES, b"", json.dumps(total, sort_keys=True).encode())
+            partition.store.put(rows.LOSSES, b"", _counts_row(total))
             partition.memory["losses"] = total
 
     def _losses(self, partition: Partition) -> dict[str, tuple[int, int]]:
         counts: dict[str, tuple[int, int]] | None = partition.memory.get("losses")
         if counts is None:
             stored = partition.store.get(rows.LOSSES, b"")
-            known = {} if stored is None else json.loads(stored)
+            known = {} if stored is None else from_json(stored)
             counts = {source: (happened, lost) for source, (happened, lost) in known.items()}
             partition.memory["losses"] = counts
         return counts
@@ -311,7 +312,7 @@ class EvidenceStage(Stage):
         )
         row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
         if case.losses:
-            row += b"\n" + json.dumps(case.losses, sort_keys=True).encode()
+            row += b"\n" + _counts_row(case.losses)
         partition.store.put(
             rows.TRACES + request.case_id.encode(), request.complaint_id.encode(), row
         )
@@ -339,8 +340,12 @@ class _Asked(NamedTuple):
 def _asked(row: bytes) -> _Asked:
     material, _, rest = row.partition(b"\n")
     request, _, lost = rest.partition(b"\n")
-    counts = json.loads(lost) if lost else {}
+    counts = from_json(lost) if lost else {}
     return _Asked(material, request, {source: (n, m) for source, (n, m) in counts.items()})
+
+
+def _counts_row(counts: losses.Losses) -> bytes:
+    return to_json(dict(sorted(counts.items())))
 
 
 def without_asking(rules: Rules) -> Rules:
