@@ -365,5 +365,11 @@ def percent(share: float, said: Say | None = None) -> str:
     return f"{100 * share:.0f} %"
 
 
+def hours(value: float, said: Say, *, signed: bool = False) -> str:
+    """A number of hours to a tenth, as the reader's language writes it."""
+    text = f"{value:+.1f}" if signed else f"{value:.1f}"
+    return text.replace("-", "−").replace(".", said("page.decimal"))
+
+
 def _plain(word: str) -> str:
     return str(word).replace("_", " ").replace("-", " ")

@@ -115,6 +115,7 @@ class Story:
         stop: str = "",
         refused: bool = False,
         hold: bool = False,
+        late: bool = False,
         commit_seconds: float = 60.0,
     ) -> BaseProcess:
         """Start a worker.
@@ -125,6 +126,7 @@ class Story:
             stop: stops it at a fault point, once.
             refused: its first commit of offsets is one that the coordinator refuses.
             hold: batches that it has fetched wait until `released` is in its folder.
+            late: the records of its transactions leave it with the commit, behind the offsets.
             commit_seconds: the deadline of a commit: far beyond what any takes on a busy machine, unless a story waits for it.
         """
         environment = {
@@ -138,6 +140,7 @@ class Story:
             "AKAR_TEST_STOP": stop,
             "AKAR_TEST_REFUSED": "1" if refused else "",
             "AKAR_TEST_HOLD": "1" if hold else "",
+            "AKAR_TEST_LATE": "1" if late else "",
             "AKAR_TEST_COMMIT_SECONDS": str(commit_seconds),
         }
         process = PROCESSES.Process(
@@ -194,12 +197,21 @@ class Story:
 
     def generations(self) -> dict[str, int]:
         """The latest generation in which each worker was assigned partitions."""
-        found = {}
+        return {name: int(line["generation"]) for name, line in self.said("router.assigned")}
+
+    def restored(self, names: tuple[str, ...], partition: int) -> bool:
+        """Whether one of these workers has restored a partition."""
+        return any(
+            name in names and line["partition"] == partition
+            for name, line in self.said("router.restored")
+        )
+
+    def said(self, event: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each line that a worker logged of an event, with the worker's name."""
         for path in self.folder.glob("*.log"):
             for line in path.read_text(errors="replace").splitlines():
-                if '"router.assigned"' in line:
-                    found[path.stem] = int(json.loads(line)["generation"])
-        return found
+                if f'"{event}"' in line:
+                    yield path.stem, json.loads(line)
 
     def until_shared(self, names: tuple[str, ...]) -> None:
         """Wait until all of these are members of one generation, the latest of each."""

@@ -2,8 +2,10 @@
 
 `AKAR_TEST_WITHOUT` names the fence (tests/support/removals.py), `AKAR_TEST_STOP` a fault point at which the process stops itself
 once, as by SIGSTOP, until somebody wakes it; with `AKAR_TEST_REFUSED` its first commit offers a generation that the coordinator
-refuses; with `AKAR_TEST_HOLD` batches wait for their agent until there is a file `released`.  A record whose value is `boom`
-fails the first time it is met, one whose value is `hang` is in hand until the worker ends.
+refuses; with `AKAR_TEST_HOLD` batches wait for their agent until there is a file `released`; with `AKAR_TEST_LATE` the records
+of a transaction leave the process with its commit, behind its offsets.  A record whose value is `boom` fails the first time it is
+met, one whose value is `hang` is in hand until the worker ends, one whose value is `for:` and a key counts for that key too, in
+whichever partition of the worker's that belongs.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import uvloop
 
 from services.chassis.health import Heartbeat
 from services.chassis.logs import configure
+from services.chassis.partitioner import partition_for
 from services.chassis.settings import KafkaSettings
 from services.router import agents
 from services.router.app import Worker
@@ -37,6 +40,7 @@ from tests.support.removals import without
 
 BOOM = b"boom"
 HANG = b"hang"
+FOR = b"for:"
 
 
 class Counting:
@@ -45,8 +49,11 @@ class Counting:
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         self.topics = (kafka.topic("process.observed"), kafka.topic("complaint.received"))
         self._output = kafka.topic("complaint.traced")
+        self._count = kafka.partitions
         self._failed = folder / "failed"
         self._hung = folder / "hung"
+        self.partitions: Mapping[int, Partition] = {}
+        """Those of the worker."""
 
     def look_ahead(self, _partition: Partition, _records: Any) -> None:
         """Nothing here takes less time for many."""
@@ -59,10 +66,19 @@ class Counting:
         if record.value == HANG and not self._hung.exists():
             self._hung.touch()
             signal.pause()
-        key = record.key or b""
-        count = int(partition.store.get(b"n:" + key) or b"0") + 1
-        partition.store.put(b"n:" + key, b"", str(count).encode())
-        partition.emit(Output(self._output, key, (record.value or b"") + b" %d" % count, []))
+        key, value = record.key or b"", record.value or b""
+        count = one_more(partition, key)
+        if value.startswith(FOR):
+            other = value.removeprefix(FOR)
+            one_more(self.partitions[partition_for(other, self._count)], other)
+        partition.emit(Output(self._output, key, value + b" %d" % count, []))
+
+
+def one_more(partition: Partition, key: bytes) -> int:
+    """Count for a key; how many there are now."""
+    count = int(partition.store.get(b"n:" + key) or b"0") + 1
+    partition.store.put(b"n:" + key, b"", str(count).encode())
+    return count
 
 
 def stop_at(point: str, folder: Path) -> Callable[[str], None]:
@@ -132,11 +148,23 @@ def produced_and_sent() -> Any:
     return produce
 
 
+def sent_with_the_commit() -> Any:
+    """A producer that keeps its records until they are flushed, as one does whose connection is slow."""
+    real = transactions.Producer
+
+    def make(settings: dict[str, Any]) -> Any:
+        return real({**settings, "linger.ms": 30_000})
+
+    return make
+
+
 async def main(folder: Path) -> None:
     """Work until SIGTERM."""
     kafka, settings = KafkaSettings(), RouterSettings()
     arm(settings.fault)
-    worker = Worker(kafka, settings, [Counting(kafka, folder)], state_dir=folder / "state")
+    counting = Counting(kafka, folder)
+    worker = Worker(kafka, settings, [counting], state_dir=folder / "state")
+    counting.partitions = worker.checkpointer.partitions
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await worker.run(stop, Heartbeat("loop"))
@@ -156,11 +184,16 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
     refused = environment.get("AKAR_TEST_REFUSED")
     missing = environment.get("AKAR_TEST_WITHOUT") or None
     hold = environment.get("AKAR_TEST_HOLD")
+    # Whoever ends inside a transaction leaves its records on the broker, unless that is what it is about.
+    sending = (
+        patch.object(transactions, "Producer", sent_with_the_commit())
+        if environment.get("AKAR_TEST_LATE")
+        else patch.object(TransactionalProducer, "_produce", produced_and_sent())
+    )
     with (
         patch.object(transactions, "fault_point", stop_at(point, folder)),
         patch.object(Restorer, "positions", asks(folder)),
-        # Whoever ends inside a transaction leaves its records on the broker.
-        patch.object(TransactionalProducer, "_produce", produced_and_sent()),
+        sending,
         patch.object(Membership, "metadata", refused_once(folder)) if refused else nullcontext(),
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
         patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", deadline),

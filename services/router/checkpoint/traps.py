@@ -199,6 +199,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         ("P8",),
         "a transaction stages an offset of each partition whose rows it changes",
         "checkpoint.checkpointer:Checkpointer._stage_touched",
+        on_the_broker=True,
     ),
     Fence(
         "forget at revocation",

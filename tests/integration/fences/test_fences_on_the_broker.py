@@ -152,6 +152,35 @@ def batches_that_wait_through_a_rebalance(story: Story) -> Told:
     return {key: story.values(key) for key in keys}, {key: counted(["v0", "v1"]) for key in keys}
 
 
+def a_row_on_its_way_to_another_partition(story: Story) -> Told:
+    """P8: stopped with a row of a partition of which it had read nothing; two others take its partitions over."""
+    here, there = (
+        next(key for key in (b"a", b"b", b"c", b"d") if partition_for(key, 2) == number)
+        for number in range(2)
+    )
+    story.feed([f"for:{there.decode()}"], key=here)
+    old = story.start(
+        "w0", stop="transaction.offsets_sent", fault="transaction.committed:1", late=True
+    )
+    story.until("it stops", (story.folder / "w0" / "stopped").exists)
+    # Only the first one is to lose its session.
+    story.session_seconds = 30.0
+    story.start("w1")
+    story.start("w2")
+    story.until_shared(("w1", "w2"))
+    if story.without:
+        # Whoever has the other partition is told at once where to read on, and looks for rows that are not there yet.
+        story.until("a restore", lambda: story.restored(("w1", "w2"), 1))
+    else:
+        time.sleep(0.7)
+        assert not any((story.folder / name / "answered").exists() for name in ("w1", "w2"))
+    wake(old)
+    story.until_ended(old, 137)
+    story.feed(["v1"], key=there)
+    story.until("v1 comes out", lambda: story.values(there))
+    return story.values(there), ["v1 2"]
+
+
 STORIES: dict[str, tuple[Play, int]] = {
     "nothing escapes an agent": (a_stage_that_fails_once, 4),
     "read_committed": (an_aborted_input, 4),
@@ -162,6 +191,7 @@ STORIES: dict[str, tuple[Play, int]] = {
     "stable offsets": (woken_before_its_commit, 1),
     "same numbers of every topic": (two_topics_and_two_workers, 3),
     "batches have an epoch": (batches_that_wait_through_a_rebalance, 3),
+    "an offset of every partition touched": (a_row_on_its_way_to_another_partition, 2),
 }
 
 

@@ -165,6 +165,9 @@ def test_the_page_is_in_the_reader_s_language(engine: Engine, header: str, langu
     sentences = {"en": "Packing ended 9.5 hours", "id": "Pengemasan selesai 9,5 jam"}
     assert sentences[language] in page.text
     assert sentences[other] not in page.text
+    hours = {"en": r">[+−]\d+\.\d h<", "id": r">[+−]\d+,\d jam<"}
+    assert re.search(hours[language], page.text)
+    assert not re.search(hours[other], page.text)
     chosen = browser.get(
         f"/complaints/{case.id}?language={other}", headers={"accept-language": header}
     ).text
