@@ -30,6 +30,7 @@ import psutil
 import uvicorn
 
 from bench.cluster import Cluster
+from bench.machine import Machine
 from bench.throughput import DEPARTMENTS, ROOT
 from schemas import topics
 from services.chassis.settings import KafkaSettings
@@ -389,13 +390,14 @@ async def run(
                         report(f"a busy machine: {number} of {load.rounds} rounds")
                         break
                     for name, target in (("akar", ours), ("bare", theirs)):
+                        machine = Machine()
                         unique = f"{name}-{load.per_second:g}-{number}"
                         timing = await measure(target, load, webhooks, unique)
                         rounds[name].append(timing)
                         report(
                             f"{load.per_second:g}/s, round {number + 1} of {load.rounds}: {name} "
                             f"p50 {timing.p50:,.0f} ms, p99 {timing.p99:,.0f} ms "
-                            f"(load {os.getloadavg()[0]:.1f})"
+                            f"({machine.said()})"
                         )
     finally:
         await webhooks.stop()

@@ -182,7 +182,8 @@ def show(results: Results, console: Console) -> None:
     console.print(goals)
     before, after = about["load_before"], about["load_after"]
     console.print(
-        f"{about['cpus']} CPUs shared with the broker; load average {before[0]:.1f} before, {after[0]:.1f} after. "
+        f"{about['cpus']} CPUs shared with the broker; load average {before[0]:.1f} before, {after[0]:.1f} after, "
+        f"{100 * about['stolen']:.0f} % of their time went to other machines on the host. "
         "CPU s/M: CPU seconds per million events, of the contender and of the broker. Compare within a run, not between runs."
     )
 

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from bench import complaints, latency, records, scale
 from bench.cluster import Cluster
+from bench.machine import Machine
 from bench.report import Results, picture, show
 from bench.throughput import CONTENDERS, ROOT, Contender, Plan, Sample, measure, peers_installed
 from services.local.kafka import EmbeddedKafka
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         for per_second in options.per_second
     ]
+    machine = Machine()
     results = Results(about=_about(plan, loads))
     folder = Path(tempfile.mkdtemp(prefix="akar-bench-"))
     broker = EmbeddedKafka(folder / "kafka").start()
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "scale" in options.rows:
             with closing(Cluster(broker.bootstrap)) as cluster:
                 for number, workers in enumerate(scale.WORKERS):
+                    turn = Machine()
                     try:
                         found = scale.measure(
                             workers, plan, cluster, broker.pid or 0, folder, number
@@ -86,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         failed.append(f"{workers} workers")
                         continue
                     results.scale.append(found)
-                    console.log(f"{workers} workers: {found.rate:,.0f}/s, {found.cpu:.0f} CPU s/M")
+                    console.log(
+                        f"{workers} workers: {found.rate:,.0f}/s, {found.cpu:.0f} CPU s/M ({turn.said()})"
+                    )
         if "latency" in options.rows:
             try:
                 results.latency = asyncio.run(
@@ -98,8 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         broker.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    results.about["load_after"] = os.getloadavg()
-    results.about["took_seconds"] = round(time.monotonic() - started)
+    results.about |= {
+        "load_after": os.getloadavg(),
+        "stolen": machine.stolen(),
+        "took_seconds": round(time.monotonic() - started),
+    }
     _keep(results, console)
     if options.json:
         print(json.dumps(results.document()))
@@ -179,6 +187,7 @@ def _throughput(
             first = turn % max(1, len(contenders))
             for contender in (*contenders[first:], *contenders[:first]):
                 number += 1
+                machine = Machine()
                 try:
                     sample = measured(contender, plan, cluster, broker.pid or 0, folder, number)
                 except RuntimeError as error:
@@ -188,7 +197,7 @@ def _throughput(
                 samples[contender.name].append(sample)
                 report(
                     f"round {turn + 1} of {plan.rounds}: {contender.name} {sample.rate:,.0f}/s "
-                    f"over {sample.seconds:.1f} s (load {os.getloadavg()[0]:.1f})"
+                    f"over {sample.seconds:.1f} s ({machine.said()})"
                 )
     return samples, failed
 
