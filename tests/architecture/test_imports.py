@@ -25,10 +25,10 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
         (
             "services.intake",
             "services.console.readmodel",
-            "services.router.mapping.lives",
+            "services.router.mapping",
             "services.cli.backtest_files",
         ),
-        "parses capped raw bytes by itself; JSON of the read model's and the lifecycle's rows, and of a million cases",
+        "parses capped raw bytes by itself; JSON of the read model's and the stages' rows, and of a million cases",
     ),
     "pydantic_settings": (("services",), "in settings.py only, which another test sees to"),
     "structlog": (("services",), "the log"),

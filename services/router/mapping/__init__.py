@@ -9,6 +9,7 @@ from services.router.mapping.complaints import (
     complaint_from_life,
     complaint_from_request,
     life_from_complaint,
+    text_of,
     trace_request,
 )
 from services.router.mapping.decisions import (
@@ -28,6 +29,7 @@ from services.router.mapping.events import (
     same_event,
 )
 from services.router.mapping.lives import life_from_row, life_row
+from services.router.mapping.losses import losses_from_row, losses_row
 from services.router.mapping.messages import opened, status, withdrawn
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
     "life_from_complaint",
     "life_from_row",
     "life_row",
+    "losses_from_row",
+    "losses_row",
     "micros",
     "of_this_case",
     "opened",
@@ -49,6 +53,7 @@ __all__ = [
     "recorded_at",
     "same_event",
     "status",
+    "text_of",
     "trace_answer",
     "trace_request",
     "traced",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pydantic_core import from_json
+
 from schemas.complaint import ComplaintReceivedV1
 from schemas.tracing import SymptomScore, TraceRequestedV1
 from schemas.vocabulary import ComplaintState, LocatedBy
 from services.chassis.clock import from_microseconds, microseconds
 from services.router.lifecycle.model import Life
 from services.router.tracing import model
+
+
+def text_of(value: bytes | None) -> tuple[str, str | None] | None:
+    """The words and the language of a complaint that was not looked at yet; None where it breaks its contract."""
+    try:
+        data = from_json(value or b"")
+        text, language = data["text"], data.get("language")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    if isinstance(text, str) and (language is None or isinstance(language, str)):
+        return text, language
+    return None
 
 
 def life_from_complaint(

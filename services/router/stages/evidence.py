@@ -15,8 +15,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import from_json, to_json
-
 from schemas import codec, topics
 from schemas.case import CaseOpenedV1, CaseWeighedV1
 from schemas.envelope import Envelope
@@ -184,15 +182,13 @@ class EvidenceStage(Stage):
         here = losses.counted(case.events, rules, as_of)
         if here:
             total = losses.added(self._losses(partition), here)
-            partition.store.put(rows.LOSSES, b"", _counts_row(total))
+            partition.store.put(rows.LOSSES, b"", mapping.losses_row(total))
             partition.memory["losses"] = total
 
     def _losses(self, partition: Partition) -> dict[str, tuple[int, int]]:
         counts: dict[str, tuple[int, int]] | None = partition.memory.get("losses")
         if counts is None:
-            stored = partition.store.get(rows.LOSSES, b"")
-            known = {} if stored is None else from_json(stored)
-            counts = {source: (happened, lost) for source, (happened, lost) in known.items()}
+            counts = mapping.losses_from_row(partition.store.get(rows.LOSSES, b""))
             partition.memory["losses"] = counts
         return counts
 
@@ -312,7 +308,7 @@ class EvidenceStage(Stage):
         )
         row = answer.material.encode() + b"\n" + request.model_dump_json().encode()
         if case.losses:
-            row += b"\n" + _counts_row(case.losses)
+            row += b"\n" + mapping.losses_row(case.losses)
         partition.store.put(
             rows.TRACES + request.case_id.encode(), request.complaint_id.encode(), row
         )
@@ -340,12 +336,7 @@ class _Asked(NamedTuple):
 def _asked(row: bytes) -> _Asked:
     material, _, rest = row.partition(b"\n")
     request, _, lost = rest.partition(b"\n")
-    counts = from_json(lost) if lost else {}
-    return _Asked(material, request, {source: (n, m) for source, (n, m) in counts.items()})
-
-
-def _counts_row(counts: losses.Losses) -> bytes:
-    return to_json(dict(sorted(counts.items())))
+    return _Asked(material, request, mapping.losses_from_row(lost))
 
 
 def without_asking(rules: Rules) -> Rules:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
-from pydantic_core import from_json
 
 from schemas import topics
 from schemas.case import CaseFoundV1, CaseWeighedV1
@@ -90,7 +89,7 @@ class LifecycleStage(Stage):
         self._read = {}
         if len(records) < 2 or records[0].topic != self._complaints:
             return
-        texts = [text for record in records if (text := _text_of(record)) is not None]
+        texts = [text for record in records if (text := mapping.text_of(record.value)) is not None]
         try:
             readings = symptoms.read(texts, self._companies.active(partition).rules)
         except Exception:
@@ -348,15 +347,3 @@ class LifecycleStage(Stage):
         if len(self._lives) >= _REMEMBERED:
             self._lives.clear()
         self._lives[row] = life
-
-
-def _text_of(record: Record) -> tuple[str, str | None] | None:
-    """The words and the language of a complaint that was not looked at yet; None where it breaks its contract."""
-    try:
-        data = from_json(record.value or b"")
-        text, language = data["text"], data.get("language")
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    if isinstance(text, str) and (language is None or isinstance(language, str)):
-        return text, language
-    return None
