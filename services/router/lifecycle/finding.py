@@ -61,8 +61,7 @@ def found(life: Life, customer: str, cases: Iterable[str], *, at: int) -> Step:
     if not new:
         return _settle(life, at)
     # Those known before are weighed again: all are compared as of one time.
-    before = {case: each.named for case, each in search.possible.items()}
-    return _weigh(life, before | dict.fromkeys(new))
+    return _weigh(life, _known(search) | dict.fromkeys(new))
 
 
 def weighed(life: Life, case_id: str, sequence: int, parts: int | None, *, at: int) -> Step:
@@ -113,7 +112,12 @@ def again(life: Life) -> Step:
     search = life.search
     if search is None or not search.possible:
         return life, (DecideByText(),)
-    return _weigh(life, {case: each.named for case, each in search.possible.items()})
+    return _weigh(life, _known(search))
+
+
+def _known(search: Search) -> dict[str, LocatedBy | None]:
+    """The cases that were weighed, in the order of their ids: a search that was read from its row asks as one that was not."""
+    return {case: each.named for case, each in sorted(search.possible.items())}
 
 
 def _weigh(life: Life, cases: dict[str, LocatedBy | None]) -> Step:

@@ -10,7 +10,7 @@ Hazard: what a word contributes is remembered up to `_REMEMBERED` words; that is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import fsum
@@ -25,8 +25,9 @@ from services.router.tracing.windows import Windows, WindowsError, read
 FORMAT: Final = "akar-symptom-model 1"
 _REMEMBERED: Final = 50_000
 _AT_ONCE: Final = 32
-"""Texts added up at once: `symptoms` reads so little of each that they cannot have more different words than are
-remembered."""
+"""Texts added up at once,"""
+_WORDS_AT_ONCE: Final = 4_000
+"""and their words together, but for a text that has more by itself: a row of a quarter of a kilobyte for each."""
 _STEPS: Final = 64
 """Steps of the exponential's table for each unit."""
 _FAR: Final = 24
@@ -78,13 +79,13 @@ class LinearModel:
     """Hundredths by which the first words count more, and the last ones less."""
     windows: Windows | None
     """The second reader, where the language has one; it adds to the logits."""
-    _words: dict[str, _Known] = field(default_factory=dict, compare=False)
+    _words: dict[str, _Known] = field(default_factory=dict, init=False, compare=False)
     _bias: npt.NDArray[np.float64] = field(init=False, compare=False)
     _said: Row = field(init=False, compare=False)
     """What each known word contributes by itself: its pieces, word and stem, the squared lengths of both; the first row is
     nothing."""
     _met: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = field(
-        default_factory=dict, compare=False
+        default_factory=dict, init=False, compare=False
     )
 
     def __post_init__(self) -> None:
@@ -99,8 +100,8 @@ class LinearModel:
         Many texts at once take half the time that each by itself would, and give the same.
         """
         found: list[list[float]] = []
-        for first in range(0, len(texts), _AT_ONCE):
-            found += self._together(texts[first : first + _AT_ONCE])
+        for some in _some(texts):
+            found += self._together(some)
         return found
 
     def _together(self, texts: Sequence[Text]) -> list[list[float]]:
@@ -286,6 +287,18 @@ def _windows(lines: str, language: str, labels: int) -> Windows | None:
 
 
 _early = lru_cache(maxsize=512)(features.early)
+
+
+def _some(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
+    """Yield the texts a few at a time."""
+    begin = count = 0
+    for at, text in enumerate(texts):
+        count += len(text.words)
+        if at > begin and (at - begin == _AT_ONCE or count > min(_WORDS_AT_ONCE, _REMEMBERED)):
+            yield texts[begin:at]
+            begin, count = at, len(text.words)
+    if texts:
+        yield texts[begin:]
 
 
 def _added(

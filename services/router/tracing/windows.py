@@ -119,12 +119,14 @@ class Windows:
     start: Whole
     scale: float
     denials: Denials | None
-    _known: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict, compare=False)
+    _known: dict[tuple[str, tuple[str, ...]], int] = field(
+        default_factory=dict, init=False, compare=False
+    )
     _said: npt.NDArray[np.int16] = field(init=False, compare=False)
     """What a word (its row in ``_known``) says in each place of a window to each filter, with the bias in the first."""
     _kinds: bytearray = field(init=False, compare=False)
     """What a word (its row) is to `Denials`."""
-    _denying: set[int] = field(default_factory=set, compare=False)
+    _denying: set[int] = field(default_factory=set, init=False, compare=False)
     """Rows of the words that deny."""
 
     def __post_init__(self) -> None:

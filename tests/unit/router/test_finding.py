@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from schemas import topics
 from schemas.assignment import AssignmentOpenedV1
 from schemas.complaint import ComplaintMessagedV1, CustomerRef
 from schemas.vocabulary import ComplaintState, LocatedBy, MessageKind, Outcome
+from services.router import mapping
+from services.router.lifecycle import finding
 from services.router.lifecycle.finding import PATIENCE
+from services.router.lifecycle.model import Life
 from services.router.stages.customers import MOST_CASES
 from services.router.stages.evidence import ANNOUNCE_AGAIN
 from tests.unit.router.test_loopback import ShortPipeline, said
@@ -351,3 +355,30 @@ def test_a_case_is_announced_once_and_again_when_there_is_late_news(tmp_path: Pa
     pipeline.happens("delivered", later, customer_refs=(PHONE,))
     assert len(pipeline.events(topics.CASE_OPENED)) == 2
     pipeline.close()
+
+
+def test_a_search_read_from_its_row_asks_as_one_that_was_not() -> None:
+    """Whether a worker has started anew in between makes no difference: the same questions by the same numbers."""
+    started = Life(
+        complaint_id="C-1",
+        channel="web",
+        body_digest="d",
+        occurred_at=1,
+        received_at=1,
+        case_id=None,
+        language="id",
+        symptoms=(),
+        state=ComplaintState.RECEIVED,
+        since=1,
+    )
+    life, _ = finding.begin(started, ["telephone"], [])
+    # The newest comes first, whatever its id.
+    life, _ = finding.found(life, "telephone", ["Z", "A"], at=2)
+    stored = mapping.life_from_row(mapping.life_row(life))
+    assert stored == life
+    for going_on in (
+        lambda one: finding.found(one, "telephone", ["Z", "A", "M"], at=3),
+        finding.again,
+        lambda one: finding.due(replace(one, due=4), as_of=5),
+    ):
+        assert going_on(stored) == going_on(life)

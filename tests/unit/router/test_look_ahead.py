@@ -111,10 +111,36 @@ def test_texts_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(symptoms, "read", counting)
     records = [_record(number, *text) for number, text in enumerate(TEXTS)]
     _outputs(tmp_path / "ahead", records, ahead=True)
-    assert asked == [len(TEXTS)]
+    assert asked == [len(set(TEXTS))]
     asked.clear()
     _outputs(tmp_path / "alone", records, ahead=False)
     assert asked == [1] * len(TEXTS)
+
+
+def test_what_was_read_ahead_and_not_come_to_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk may end within what was read: the next one goes on with it."""
+    asked: list[Any] = []
+    read = symptoms.read
+
+    def counting(texts: Any, rules: Any) -> Any:
+        asked.append([text for text, _ in texts])
+        return read(texts, rules)
+
+    monkeypatch.setattr(symptoms, "read", counting)
+    stage = LifecycleStage(companies.company("shop"), physical=str, partitions=1)
+    store = PartitionStore(tmp_path / "rows", SharedMemory(1 << 20, 1 << 20))
+    partition = Partition(0, store, [])
+    records = [_record(number, f"telat {number}", None) for number in range(6)]
+    stage.look_ahead(partition, records[:4])
+    stage.handle(partition, records[0])
+    stage.look_ahead(partition, records[1:])
+    for record in records[1:]:
+        stage.handle(partition, record)
+    assert asked == [[f"telat {number}" for number in range(4)], ["telat 4", "telat 5"]]
+    assert len(stage._read) == 5
+    store.close()
 
 
 def test_a_text_that_cannot_be_read_holds_up_none_beside_it(

@@ -90,6 +90,8 @@ def test_words_seen_before_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         used.probabilities([Text(words, [()] * len(words), {})])
     asked = [Text(["telat", "lagi"], [(), ()], {"late": -1.0})]
     assert fresh.probabilities(asked) == used.probabilities(asked)
+    many = [Text([f"telat{number}", "lagi"], [(), ()], {}) for number in range(9)]
+    assert used.probabilities(many) == [used.probabilities([text])[0] for text in many]
 
 
 def test_texts_read_together_are_read_as_each_by_itself(shop: Rules) -> None:
