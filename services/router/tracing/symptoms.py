@@ -59,12 +59,6 @@ def _shortened(word: str) -> str:
     return _STRETCHED.sub(r"\1", word)
 
 
-def detect(text: str, rules: Rules) -> str | None:
-    """Return the language of a text among the company's packs; None when no word is known."""
-    pack = _spoken(words(text), rules)
-    return None if pack is None else pack.language
-
-
 def _spoken(found: Sequence[str], rules: Rules) -> LanguagePack | None:
     """Return the pack that knows most of some words, None if none knows any."""
     best, spoken = 0, None

@@ -17,9 +17,9 @@ from schemas.vocabulary import ComplaintState, LocatedBy, MessageKind, Outcome
 from services.router import mapping
 from services.router.lifecycle import finding
 from services.router.lifecycle.finding import PATIENCE
-from services.router.lifecycle.model import Life
 from services.router.stages.customers import MOST_CASES
 from services.router.stages.evidence import ANNOUNCE_AGAIN
+from tests.support.lives import a_life
 from tests.unit.router.test_loopback import ShortPipeline, said
 from tests.unit.router.test_stages import NOW, SHOP, Pipeline, tick
 
@@ -359,19 +359,7 @@ def test_a_case_is_announced_once_and_again_when_there_is_late_news(tmp_path: Pa
 
 def test_a_search_read_from_its_row_asks_as_one_that_was_not() -> None:
     """Whether a worker has started anew in between makes no difference: the same questions by the same numbers."""
-    started = Life(
-        complaint_id="C-1",
-        channel="web",
-        body_digest="d",
-        occurred_at=1,
-        received_at=1,
-        case_id=None,
-        language="id",
-        symptoms=(),
-        state=ComplaintState.RECEIVED,
-        since=1,
-    )
-    life, _ = finding.begin(started, ["telephone"], [])
+    life, _ = finding.begin(a_life(case_id=None), ["telephone"], [])
     # The newest comes first, whatever its id.
     life, _ = finding.found(life, "telephone", ["Z", "A"], at=2)
     stored = mapping.life_from_row(mapping.life_row(life))

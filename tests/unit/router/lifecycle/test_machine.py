@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from schemas.vocabulary import CauseKind, ComplaintState, MessageKind, NotificationOutcome, Role
 from services.router.lifecycle import machine
 from services.router.lifecycle.model import (
-    Life,
     OpenAssignment,
     PublishDecision,
     PublishStatus,
@@ -19,25 +18,9 @@ from services.router.lifecycle.model import (
     Verdict,
     WithdrawAssignment,
 )
+from tests.support.lives import a_life
 
 DEPARTMENTS = ("packing", "warehouse", "finance")
-
-
-def a_life(**changes: object) -> Life:
-    """A complaint that was just received, with its case known."""
-    life = Life(
-        complaint_id="c1",
-        channel="web",
-        body_digest="d",
-        occurred_at=1_000,
-        received_at=2_000,
-        case_id="ORDER-1",
-        language="id",
-        symptoms=(("late_delivery", 0.9),),
-        state=ComplaintState.RECEIVED,
-        since=2_000,
-    )
-    return replace(life, **changes)  # type: ignore[arg-type]
 
 
 def new_id(complaint: str, department: str, revision: int) -> str:

@@ -11,7 +11,7 @@ from services.registry.models import digests, model_text
 from services.router.tracing import features
 from services.router.tracing.company import Rules
 from services.router.tracing.linear import FORMAT, ModelError, Text, parse, seal
-from services.router.tracing.symptoms import MOST, Reading, classify, detect, read
+from services.router.tracing.symptoms import MOST, classify, read
 
 LANGUAGES = ("id", "en")
 SMALL = "\n".join(
@@ -109,13 +109,9 @@ def test_texts_read_together_are_read_as_each_by_itself(shop: Rules) -> None:
         ("belum", None),
     ] * 9
     random.Random(5).shuffle(texts)
-    alone = [
-        Reading(
-            language if language in {"id", "en", "pt"} else detect(text, shop),
-            classify(text, language, shop),
-        )
-        for text, language in texts
-    ]
+    alone = [read([one], shop)[0] for one in texts]
+    assert [each.symptoms for each in alone] == [classify(*one, shop) for one in texts]
+    assert {each.language for each in alone} >= {"id", "en", "pt", None}
     assert len(set(alone)) > 6
     assert read(texts, shop) == alone
     assert read([], shop) == []
