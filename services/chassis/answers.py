@@ -48,6 +48,8 @@ class OpenQuestion:
     language: str
     zone: str
     """IANA name: in which times are told and read."""
+    fact: str = "finished"
+    """What is asked for, as in the decision: `due` is by when it was promised, all else when it was done."""
 
     @property
     def event_id(self) -> str:
@@ -68,6 +70,7 @@ def link(
     texts: Mapping[str, str],
     language: str,
     zone: tzinfo,
+    fact: str = "finished",
 ) -> str | None:
     """The URL, the same each time; None where there is no secret, no intake, or no end to the question."""
     if base is None or secret is None or case_id is None or answer_by is None:
@@ -83,6 +86,7 @@ def link(
         text=text[:LONGEST_TEXT],
         language=language,
         zone=str(getattr(zone, "key", "UTC")),
+        fact="due" if fact == "due" else "finished",
     )
     return f"{base.rstrip('/')}{PATH}{sign(asked, secret)}"
 
@@ -99,6 +103,8 @@ def sign(asked: OpenQuestion, secret: bytes) -> str:
         "t": asked.text,
         "l": asked.language,
         "z": asked.zone,
+        # Only where it is not the usual: links that were sent before stay the same.
+        **({} if asked.fact == "finished" else {"f": asked.fact}),
     }
     payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return f"{_word(payload)}.{_word(_signature(payload, secret))}"
@@ -130,6 +136,7 @@ def read(token: str, secret: bytes) -> OpenQuestion:
         text=content["t"],
         language=content["l"],
         zone=content["z"],
+        fact=content.get("f", "finished"),
     )
 
 

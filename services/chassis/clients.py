@@ -8,16 +8,13 @@ hour without a broker would take a service down by its own limits.  And because 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from services.chassis.logs import get_logger
 from services.chassis.settings import KafkaSettings
-
-RECONNECT_MAX_MS: Final = 1000
-"""A broker that was killed is found again within a second of its return; the default waits up to 30 s."""
 
 log = get_logger(__name__)
 
@@ -89,7 +86,6 @@ def _make(
                 "client_id": name,
                 "kafka_client": remember,
                 "bootstrap_timeout_ms": int(seconds * 1000),
-                "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
                 **options,
             }
         )

@@ -53,7 +53,6 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "fetch.queue.backoff.ms": 20,
     # A broker that is not answered by any more, and one that was killed, are found out and found again early.
     "socket.timeout.ms": 10_000,
-    "reconnect.backoff.max.ms": 1000,
     "metadata.max.age.ms": 30_000,
     "enable.metrics.push": False,
 }

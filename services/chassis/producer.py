@@ -47,7 +47,6 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "topic.metadata.propagation.max.ms": 2000,
     # A broker that does not answer is given up early enough for another try within a caller's patience.
     "request.timeout.ms": 5000,
-    "reconnect.backoff.max.ms": 1000,
     "enable.metrics.push": False,
 }
 _TOO_LARGE: Final = KafkaError.MSG_SIZE_TOO_LARGE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -22,6 +22,8 @@ from pydantic_settings import (
 from services.chassis.errors import ConfigurationError
 
 MASK = "********"
+RECONNECT_MAX_MS: Final = 500
+"""Longest wait of a client between two tries to reach a broker: what a broker's return is waited for at most."""
 
 
 class SecretFileSource(EnvSettingsSource):
@@ -154,6 +156,7 @@ class KafkaSettings(Settings):
     def for_kafka_python(self) -> dict[str, Any]:
         """Arguments for `kafka.KafkaProducer`, `KafkaConsumer` and `KafkaAdminClient`."""
         config = self._asyncio_and_kafka_python()
+        config["reconnect_backoff_max_ms"] = RECONNECT_MAX_MS
         if self.uses_tls:
             config["ssl_cafile"] = _text(self.ssl_cafile)
             config["ssl_certfile"] = _text(self.ssl_certfile)
@@ -165,6 +168,7 @@ class KafkaSettings(Settings):
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
+            "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
         }
         if self.uses_sasl:
             config["sasl.mechanisms"] = self.sasl_mechanism

@@ -1,8 +1,8 @@
 """One supervised process: started, watched, started again, stopped.
 
 It stands apart from the supervisor, which knows the others: here is the life of one, in one thread, top to bottom.
-Hazard: a process that ends at once would be started thousands of times; waits grow, and one that has never been ready is
-given up.
+Hazard: a process that ends at once would be started thousands of times; starts come further and further apart, and one that
+has never been ready is given up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from services.local.settings import inherited_environment
 from services.local.watchdog import Watchdog
 
 RESTART = exponential(0.1, longest=5.0, attempts=8, jitter=0.0)
-"""Waits between an end and the next start; the last one holds from then on."""
+"""Least seconds from one start to the next: one that has lived as long is started at once; the last holds from then on."""
+AT_ONCE_SECONDS = 0.1
+"""From an end to the next start, however long it has lived."""
 STEADY_SECONDS = 10.0
 """After so long in readiness, the waits begin from the shortest again."""
 GIVE_UP_AFTER = 5
@@ -92,6 +94,17 @@ class Event:
     pid: int
     code: int | None
     restarts: int
+
+
+def wait_before_start(ends: int, lived: float) -> float:
+    """Seconds until the next start.
+
+    Args:
+        ends: How often it has ended since it last served for `STEADY_SECONDS`, at least 1.
+        lived: Seconds from its last start to its end.
+    """
+    apart = RESTART.wait_after(min(ends, RESTART.attempts - 1)) or 0.0
+    return max(AT_ONCE_SECONDS, apart - lived)
 
 
 def open_log(path: Path) -> BinaryIO:
@@ -188,6 +201,7 @@ class SupervisedProcess:
         failures = 0
         ever_ready = False
         while not self._stopping.is_set():
+            began = time.monotonic()
             child = self._next_life(ever_ready=ever_ready)
             if child is None:
                 self._stopping.wait(FULL_DISK_SECONDS)
@@ -206,8 +220,7 @@ class SupervisedProcess:
                 self.failed.set()
                 self._emit(EventKind.FAILED, child.pid, code)
                 return
-            wait = RESTART.wait_after(min(failures, RESTART.attempts - 1))
-            self._stopping.wait(wait)
+            self._stopping.wait(wait_before_start(failures, time.monotonic() - began))
             self.restarts += 1
 
     def _next_life(self, *, ever_ready: bool) -> subprocess.Popen[bytes] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -104,6 +105,8 @@ class Broker:
         self.transactions: list[Transaction] = []
         self.trouble = ""
         """The name of a call that fails the next time it is made, once."""
+        self.away = False
+        """Whether producers reach nobody, and say so."""
         self._epochs: dict[str, int] = {}
 
     # -- logs -------------------------------------------------------------------
@@ -325,9 +328,18 @@ class Producer:
         # Not sent yet: librdkafka sends on a thread of its own, at the latest when it commits.
         self._queue: list[tuple[Place, bytes | None, bytes | None, Any, Any]] = []
         self._begun = False
+        self._troubled: Callable[[KafkaError], None] = settings["error_cb"]
+
+    def list_topics(self, _topic: str | None = None, timeout: float = 0) -> None:
+        if self._broker.away:
+            # No less than librdkafka: who asks in a loop would use a processor up.
+            time.sleep(min(timeout, 0.02))
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def init_transactions(self, _timeout: float = 0) -> None:
         self._step("init")
+        while self._broker.away:
+            time.sleep(0.01)
         self._epoch = self._broker.fence(self._tid)
 
     def begin_transaction(self) -> None:
@@ -351,6 +363,8 @@ class Producer:
         self._queue.append(((topic, partition), key, value, headers, on_delivery))
 
     def poll(self, _timeout: float = 0) -> int:
+        if self._broker.away:
+            self._troubled(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         return 0
 
     def flush(self, _timeout: float = 0) -> int:

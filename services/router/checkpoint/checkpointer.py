@@ -213,10 +213,18 @@ class Checkpointer:
             await self._due()
             started = time.monotonic()
             try:
+                await self._reach()
                 await self.checkpoint()
             except Exception as error:  # noqa: BLE001 - outermost loop: every failure here ends the process
                 die("checkpoint failed", error)
             await self._pace.pause(time.monotonic() - started)
+
+    async def _reach(self) -> None:
+        """Wait for a broker that was lost between two transactions; the end need not wait for it."""
+        if self._producer.lost():
+            await self._blocking(
+                self._transactions, self._producer.reach, lambda: not self._stopping
+            )
 
     async def _due(self) -> None:
         """Wait until rows or outputs are to be committed, or offsets alone for long enough."""

@@ -113,7 +113,6 @@ class Reader:
             # is put off by a second when that is full.
             "queued.max.messages.kbytes": 4 << 10,
             "fetch.queue.backoff.ms": 5,
-            "reconnect.backoff.max.ms": 1000,
             "metadata.max.age.ms": 30_000,
         }
         self._watched = watched

@@ -218,7 +218,6 @@ class Restorer:
                 "fetch.wait.max.ms": 10,
                 "fetch.message.max.bytes": 4 << 20,
                 "queued.max.messages.kbytes": 16 << 10,
-                "reconnect.backoff.max.ms": 1000,
             }
         )
 

@@ -10,12 +10,13 @@ Hazard: any error here is final for the process (the caller ends it); there is n
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from services.router.checkpoint.faults import fault_point
 
@@ -26,6 +27,7 @@ TRANSACTION_TIMEOUT_MS: Final = 10_000
 LARGEST_RECORD: Final = 990_000
 """Bytes of a key and a value: librdkafka takes a million, a broker as much with the headers, unless it is told otherwise."""
 _STEP_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 0.5
 _POLL_EVERY: Final = 2_000
 
 
@@ -90,6 +92,7 @@ class TransactionalProducer:
         self._next_changelog: dict[int, int] = {}
         self._failed: list[str] = []
         self._lost = False
+        self._started = False
         self._settings: dict[str, Any] = {
             **connection,
             "error_cb": self._troubled,
@@ -102,7 +105,6 @@ class TransactionalProducer:
             # for trying again makes every checkpoint that slow.
             "retry.backoff.ms": 5,
             "retry.backoff.max.ms": 20,
-            "reconnect.backoff.max.ms": 1000,
             "compression.type": "lz4",
             "queue.buffering.max.messages": 1_000_000,
         }
@@ -115,6 +117,7 @@ class TransactionalProducer:
             KafkaException: the broker cannot be reached or refuses.
         """
         self._producer.init_transactions(_STEP_SECONDS)
+        self._started = True
 
     def _troubled(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's own name
@@ -125,15 +128,30 @@ class TransactionalProducer:
         self._producer.poll(0)
         return self._lost
 
+    def reach(self, wanted: Callable[[], bool]) -> None:
+        """With no transaction open: wait until a broker answers again, for as long as that takes or until it is not `wanted`.
+
+        Nothing can hang here as it can in a transaction, and a process that starts again would wait for the same broker.
+        """
+        if not self.lost():
+            return
+        self._renew()
+        while wanted():
+            with suppress(KafkaException):
+                self._producer.list_topics(self._changelog_topic, timeout=_ANSWER_SECONDS)
+                # What it could not reach before is told by now, and is over.
+                self._producer.poll(0)
+                self._lost = False
+                return
+
     def _renew(self) -> None:
         """Trap: the first transaction after a broker was killed may hang in `send_offsets_to_transaction`, with no end.
 
         No transaction is open here, so that a new client fences nothing but the one that it replaces.
         """
         log.info("router.producer_renewed", reason="the broker was lost")
+        self._lost = self._started = False
         self._producer = Producer(self._settings)
-        self._producer.init_transactions(_STEP_SECONDS)
-        self._lost = False
 
     def commit(self, work: Work, membership: Membership) -> dict[int, int]:
         """Write and commit everything in `work`.
@@ -147,6 +165,8 @@ class TransactionalProducer:
         """
         if self.lost():
             self._renew()
+        if not self._started:
+            self.start()
         producer = self._producer
         producer.begin_transaction()
         fault_point("transaction.begun")

@@ -7,12 +7,14 @@ two calls.  Fences that need Faust or a real broker are in tests/integration/fen
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
 import pytest
 
 from services.router.checkpoint import checkpointer as checkpointers
+from tests.support.kafka_model import COMMITTING
 from tests.support.protocol_world import CHANGELOG, PARTITIONS, World, in_memory
 from tests.support.removals import without
 
@@ -355,3 +357,64 @@ def test_without_a_deadline_it_waits_on(world: World) -> None:
     """librdkafka alone waits without end for a coordinator that was killed."""
     with without("a commit has a deadline"):
         assert not commit_that_does_not_end(world)
+
+
+@pytest.fixture
+def hurried(world: World) -> Iterator[None]:
+    """Deadlines of a commit that a test can wait for."""
+    with (
+        patch.object(checkpointers, "LOOK_SECONDS", 0.02),
+        patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 0.05),
+        patch.object(checkpointers, "LONGEST_WITHOUT_BROKER_SECONDS", 0.05),
+    ):
+        yield
+        world.broker.away = False
+
+
+def until(holds: Callable[[], bool], world: World) -> None:
+    """Let the loop run until it holds."""
+    ends = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends
+        world.loop.run_until_complete(asyncio.sleep(0.01))
+
+
+def bereft(world: World) -> asyncio.Task[None]:
+    """The first worker's checkpoints, beginning with one for which it lost its broker before."""
+    worker = world.workers[0]
+    world.feed(0)
+    worker.boot()
+    world.all_to(worker)
+    worker.work()
+    world.broker.away = True
+    running = world.loop.create_task(worker.checkpointer.run())
+    world.loop.run_until_complete(asyncio.wait({running}, timeout=0.5))
+    return running
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_broker_that_is_lost_between_two_transactions_is_waited_for(world: World) -> None:
+    """Nothing can hang then: the worker lives on for as long as it takes, and commits what it had buffered."""
+    running = bereft(world)
+    assert not running.done(), running.exception()
+    world.broker.away = False
+
+    until(lambda: any(each.state == COMMITTING for each in world.broker.transactions), world)
+    world.loop.run_until_complete(asyncio.wait_for(world.workers[0].checkpointer.finish(), 10))
+    world.loop.run_until_complete(asyncio.wait_for(running, 10))
+    world.workers[0].crash()
+    everything_balances(world)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_end_does_not_wait_for_a_broker_that_was_lost(world: World) -> None:
+    """SIGTERM with the broker away: the last transaction is tried at once, and has its deadline."""
+    running = bereft(world)
+    finishing = world.loop.create_task(world.workers[0].checkpointer.finish())
+    world.loop.run_until_complete(asyncio.wait({finishing, running}, timeout=10))
+    assert running.done()
+    assert "did not end" in repr(finishing.exception())
+    running.exception()
+    world.broker.away = False
+    world.workers[0].crash()
+    everything_balances(world)
