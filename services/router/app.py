@@ -100,6 +100,10 @@ class Worker:
     def _handled(self, batch: Batch) -> None:
         self._feed.handled(batch)
 
+    async def _start_over(self) -> None:
+        consumer: Any = self.app.consumer
+        await consumer.start_over()
+
     def unready(self) -> str | None:
         """Why the worker does no work now, or None."""
         return None if self.checkpointer.positioned else "partitions are being assigned or restored"
@@ -111,7 +115,7 @@ class Worker:
         """
         await self.checkpointer.start(self._topics, self._partitions)
         tasks = [
-            asyncio.create_task(self.checkpointer.run()),
+            asyncio.create_task(self.checkpointer.run(self._start_over)),
             asyncio.create_task(self._feed.run()),
             asyncio.create_task(_beat(loop_turns)),
             asyncio.create_task(stop.wait()),

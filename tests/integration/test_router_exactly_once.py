@@ -43,7 +43,14 @@ class Fleet:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.written = 0
         self._following: Following | None = None
-        self._producer = Producer({**self.kafka.for_librdkafka(), "partitioner": "murmur2_random"})
+        self._producer = Producer(
+            {
+                **self.kafka.for_librdkafka(),
+                "partitioner": "murmur2_random",
+                # What it sends again when a broker was killed is written once.
+                "enable.idempotence": True,
+            }
+        )
         provision(self.kafka, ["a"])
 
     def feed(self, count: int) -> None:
@@ -280,4 +287,44 @@ def test_an_idle_worker_outlives_its_broker(
         assert process.poll() is None, fleet.logs()
         assert "router.producer_renewed" in (fleet.folder / "w0.log").read_text()
     finally:
+        fleet.stop()
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_at_work_outlives_its_broker(
+    victim: RunningBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Killed while the worker commits, the broker is waited for; the transaction is given up, and started over in the same life."""
+    fleet = Fleet(victim.bootstrap, topic_prefix, tmp_path)
+    log = tmp_path / "w0.log"
+    enough = threading.Event()
+
+    def feed() -> None:
+        # Through the kills: there is always something to commit.
+        while not enough.is_set():
+            fleet.feed(2_000)
+
+    feeding = threading.Thread(target=feed)
+    try:
+        process = fleet.start("w0")
+        feeding.start()
+        for _kill in range(8):
+            fleet.until_out(sum(map(len, fleet.outputs().values())) + 1)
+            noticed = log.read_text().count("the broker was lost")
+            victim.kafka.kill()
+            ends = time.monotonic() + 30
+            while log.read_text().count("the broker was lost") == noticed:
+                assert time.monotonic() < ends, fleet.logs()
+                time.sleep(0.05)
+            victim.kafka.start(deadline=120)
+            if "router.transaction_given_up" in log.read_text():
+                break
+        enough.set()
+        feeding.join(90)
+        fleet.settle()
+        assert process.poll() is None, fleet.logs()
+        assert "router.transaction_given_up" in log.read_text(), "no kill fell into a transaction"
+    finally:
+        enough.set()
+        feeding.join(90)
         fleet.stop()

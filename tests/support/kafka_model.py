@@ -278,7 +278,7 @@ def _membership(metadata: bytes) -> tuple[int, str]:
 # -- librdkafka's side -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Client:
     """What a process's clients need; it travels in the connection settings, under `model`."""
 

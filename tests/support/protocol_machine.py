@@ -89,6 +89,30 @@ class ProtocolMachine(RuleBasedStateMachine):
             worker.crash()
         self.world.broker.trouble = ""
 
+    @rule(who=WHO, call=st.sampled_from(CALLS), calls=st.sampled_from((0, 3, 1000)))
+    def lose_broker(self, who: int, call: str, calls: int) -> None:
+        """The broker ends in the middle of a checkpoint and comes back; the worker starts over, as far as it gets."""
+        worker = self._living(who)
+        if worker is None or worker.task is not None:
+            return
+        self.world.feed(calls % PARTITIONS)
+        worker.work(3)
+        if not worker.alive:
+            return
+        worker.begin(worker.checkpointer.checkpoint())
+        if worker.until(call):
+            self.world.feed(calls % PARTITIONS)
+            worker.fetch(1)
+            worker.lose_broker()
+            self.go_on(who, calls)
+            # What was fetched before it.
+            self.handle(who)
+
+    @rule(who=WHO)
+    def late(self, who: int) -> None:
+        """A call of a transaction that was given up reaches the broker after all."""
+        self.world.workers[who].late()
+
     @rule(who=WHO, writes=st.integers(0, 1))
     def crash_while_applying(self, who: int, writes: int) -> None:
         """A worker ends behind its commit, with the rows of none or only one of its partitions in RocksDB."""

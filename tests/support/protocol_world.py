@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +25,12 @@ from services.router import agents
 from services.router.checkpoint import checkpointer as checkpointers
 from services.router.checkpoint import restore, transactions
 from services.router.checkpoint import store as stores
-from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
+from services.router.checkpoint.checkpointer import (
+    Checkpointer,
+    CheckpointSettings,
+    Partition,
+    TransactionLost,
+)
 from services.router.checkpoint.transactions import Membership, Output
 from tests.support.kafka_model import (
     Broker,
@@ -106,11 +112,13 @@ class Worker:
         self.generation = -1
         self.task: asyncio.Task[Any] | None = None
         self.taking_over = False
+        self.given_up: list[tuple[Stepper, ThreadPoolExecutor]] = []
 
     def boot(self) -> None:
         """Start the process up to its first rebalance."""
         self.let_go()
         self.stepper = Stepper()
+        self.client = Client(self.world.broker, self.stepper)
         self.checkpointer = Checkpointer(
             CheckpointSettings(
                 state_dir=self.folder,
@@ -120,7 +128,7 @@ class Worker:
                 changelog_topic=CHANGELOG,
                 interval_seconds=0,
             ),
-            Client(self.world.broker, self.stepper).connection(),
+            self.client.connection(),
             wall_seconds=lambda: 1,
         )
         self.stage = FoldStage(self.checkpointer.partitions)
@@ -139,6 +147,9 @@ class Worker:
         if hasattr(self, "checkpointer"):
             self.checkpointer._transactions.shutdown(wait)
             self.checkpointer._restores.shutdown(wait)
+        for _stepper, threads in self.given_up:
+            threads.shutdown(wait)
+        self.given_up.clear()
 
     # -- stepping ----------------------------------------------------------------------
 
@@ -212,8 +223,44 @@ class Worker:
                 self.checkpointer.resumed()
                 self.world.taken_over(self)
 
+    def lose_broker(self) -> None:
+        """In the middle of a checkpoint: the broker ends and comes back, and the worker begins to start over.
+
+        What it gave up stands where it stood, and may go on at any time (`late`).
+        """
+        task, self.task = self.task, None
+        assert task is not None
+        self.given_up.append((self.stepper, self.checkpointer._transactions))
+        self.stepper = self.client.stepper = Stepper()
+        self.world.broker.away = True
+        self.world.loop.run_until_complete(asyncio.wait({task}))
+        self.world.broker.away = False
+        assert isinstance(task.exception(), TransactionLost)
+        self.epoch = self.checkpointer.epoch
+        self.taking_over = True
+        self.stepper.running_free = False
+        self.begin(self._start_over())
+
+    async def _start_over(self) -> dict[Place, int]:
+        """What the consumer does (services/router/checkpoint/fences.py)."""
+        epoch = self.checkpointer.epoch
+        await self.checkpointer.settle()
+        if epoch != self.checkpointer.epoch:
+            return {}
+        wanted = [(topic, number) for topic in (INPUT, CROSS) for number in self.assigned]
+        return await self.checkpointer.take_over(wanted)
+
+    def late(self) -> None:
+        """What was given up makes one more call."""
+        for stepper, _threads in self.given_up:
+            if stepper.parked.is_set():
+                stepper.release()
+                stepper.parked.wait(0.05)
+
     def crash(self) -> None:
         """kill -9, wherever it is."""
+        for stepper, _threads in self.given_up:
+            stepper.crash()
         if not self.alive:
             return
         self.stepper.crash()
@@ -533,6 +580,8 @@ def in_memory() -> Iterator[None]:
         patch.object(checkpointers, "die", _die),
         patch.object(checkpointers, "log", Silence()),
         patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 3600.0),
+        patch.object(checkpointers, "LOOK_SECONDS", 0.01),
+        patch.object(checkpointers, "LONGEST_WITHOUT_BROKER_SECONDS", 0.01),
         patch.object(restore, "_TIMEOUT", 3600.0),
     ):
         yield

@@ -184,6 +184,17 @@ def _buffers_kept() -> Patches:
     return [patch.object(Checkpointer, "_forget", _nothing)]
 
 
+def _given_up_within_its_epoch() -> Patches:
+    real = Checkpointer._give_up
+
+    def give_up(self: Checkpointer) -> None:
+        epoch = self._epoch
+        real(self)
+        self._epoch = epoch
+
+    return [patch.object(Checkpointer, "_give_up", give_up)]
+
+
 def _batches_of_any_epoch() -> Patches:
     real = agents.take
 
@@ -300,6 +311,7 @@ REMOVALS: dict[str, Callable[[], Patches]] = {
     "undo of a record": _no_undo,
     "the end after an error": _errors_passed_over,
     "a commit has a deadline": _no_deadline,
+    "what is given up ends its epoch": _given_up_within_its_epoch,
     "the predecessor is fenced": _another_id_each_time,
     "rows of another life are dropped": _rows_of_any_life,
     "forward to its own partition": _own_partition_taken_for_granted,

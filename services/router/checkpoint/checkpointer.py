@@ -17,10 +17,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -47,10 +48,10 @@ log = structlog.get_logger(__name__)
 OFFSETS_ALONE_SECONDS: Final = 1.0
 """How long a checkpoint that would change nothing but offsets waits for one that does: ticks, repeats."""
 LONGEST_COMMIT_SECONDS: Final = 6.0
-"""Far more than any takes.  A worker that starts again waits for the broker, and finds out what became of the transaction."""
+"""Far more than any takes.  A worker that starts again finds out what became of the transaction."""
 
 LONGEST_WITHOUT_BROKER_SECONDS: Final = 1.5
-"""The same once every broker was lost in the middle of it."""
+"""Once every broker was lost in the middle of it; the worker waits for one, and starts its generation over."""
 LOOK_SECONDS: Final = 0.5
 
 TopicPartitionKey = tuple[str, int]
@@ -134,6 +135,10 @@ class Partition:
         self._outputs.insert(len(self._outputs) if at is None else at, output)
 
 
+class TransactionLost(Exception):
+    """Every broker was lost in the middle of a transaction, so that it is not known what became of it."""
+
+
 class Checkpointer:
     """The checkpoint protocol of one worker.
 
@@ -152,11 +157,13 @@ class Checkpointer:
     ) -> None:
         self._settings = settings
         self._wall_seconds = wall_seconds
-        self._producer = TransactionalProducer(
+        self._connect = partial(
+            TransactionalProducer,
             connection,
             transactional_id=settings.transactional_id,
             changelog_topic=settings.changelog_topic,
         )
+        self._producer = self._connect()
         self._restorer = Restorer(
             connection,
             group=settings.group,
@@ -207,24 +214,62 @@ class Checkpointer:
         except Exception as error:  # noqa: BLE001 - as in run; most often a broker that is away
             die("start failed", error)
 
-    async def run(self) -> None:
-        """Make checkpoints until `finish`; never returns otherwise."""
+    async def run(self, start_over: Callable[[], Awaitable[None]]) -> None:
+        """Make checkpoints until `finish`; never returns otherwise.
+
+        Args:
+            start_over: called after a transaction was given up: to `settle` it, take the same partitions over once more, and
+                read on from there.
+        """
+        lost = False
         while not self._stopping:
-            await self._due()
-            started = time.monotonic()
             try:
+                if lost:
+                    await start_over()
+                    lost = False
+                await self._due()
+                started = time.monotonic()
                 await self._reach()
                 await self.checkpoint()
+            except TransactionLost:
+                lost = True
+                continue
             except Exception as error:  # noqa: BLE001 - outermost loop: every failure here ends the process
                 die("checkpoint failed", error)
             await self._pace.pause(time.monotonic() - started)
 
     async def _reach(self) -> None:
-        """Wait for a broker that was lost between two transactions; the end need not wait for it."""
+        """Wait for a broker that was lost between two transactions."""
         if self._producer.lost():
-            await self._blocking(
-                self._transactions, self._producer.reach, lambda: not self._stopping
-            )
+            await self._answered()
+
+    async def _answered(self) -> None:
+        """Wait until a broker answers; the end of the process need not wait for it."""
+        await self._blocking(self._transactions, self._producer.reach, lambda: not self._stopping)
+
+    def _give_up(self) -> None:
+        """Forget the generation's work, and leave librdkafka and its thread to wait for whatever they wait for.
+
+        Nothing of it can come into effect once another client has begun under the same transactional id.
+        """
+        log.warning("router.transaction_given_up", reason="the broker was lost")
+        self._epoch = next(self._epochs)
+        self._positioned = False
+        self._forget()
+        self._transactions = ThreadPoolExecutor(1, "checkpoint")
+        self._producer = self._connect()
+
+    async def settle(self) -> None:
+        """End what was given up, committed or aborted; waits for a broker for as long as that takes.
+
+        Raises:
+            TransactionLost: the broker was lost once more.
+            KafkaException: it refuses.
+        """
+        await self._answered()
+        await self._ended(
+            asyncio.ensure_future(self._blocking(self._transactions, self._producer.start))
+        )
 
     async def _due(self) -> None:
         """Wait until rows or outputs are to be committed, or offsets alone for long enough."""
@@ -235,7 +280,10 @@ class Checkpointer:
     async def finish(self) -> None:
         """Commit what is buffered and close the state, for a clean end of the process."""
         self._stopping = True
-        await self.checkpoint()
+        try:
+            await self.checkpoint()
+        except TransactionLost as error:
+            die("the last checkpoint failed", error)
         async with self._committing:
             self._close_partitions()
 
@@ -372,7 +420,8 @@ class Checkpointer:
         """Commit everything buffered so far.
 
         Raises:
-            KafkaException, RuntimeError: it is not known what became of it; the caller ends the process.
+            TransactionLost: it is not known what became of it, and nothing is buffered any more; to be started over.
+            KafkaException, RuntimeError: the same, and the caller ends the process.
         """
         async with self._committing:
             membership = self._membership
@@ -386,7 +435,11 @@ class Checkpointer:
             committing = asyncio.ensure_future(
                 self._blocking(self._transactions, self._producer.commit, work, membership)
             )
-            next_changelog = await self._ended(committing)
+            try:
+                next_changelog = await self._ended(committing)
+            except TransactionLost:
+                self._give_up()
+                raise
             touched = self._wall_seconds()
             for number in work.changelog:
                 self._partitions[number].store.applied(next_changelog[number], touched=touched)
@@ -394,11 +447,14 @@ class Checkpointer:
             metrics.CHECKPOINT_SECONDS.observe(time.monotonic() - started)
             metrics.CHECKPOINT_RECORDS.observe(records)
 
-    async def _ended(self, committing: asyncio.Future[dict[int, int]]) -> dict[int, int]:
+    async def _ended(self, committing: asyncio.Future[R]) -> R:
         """Wait for a transaction, and not for ever.
 
         Seen when the broker is killed in the middle: librdkafka waits for a coordinator without end, whatever time-out it was
-        given.  A worker that starts again finds the broker sooner.
+        given.
+
+        Raises:
+            TransactionLost: every broker was lost, and it has not ended since.
         """
         began, lost = time.monotonic(), None
         while True:
@@ -409,9 +465,10 @@ class Checkpointer:
             now = time.monotonic()
             if lost is None and self._producer.lost():
                 lost = now
-            if now - began >= LONGEST_COMMIT_SECONDS or (
-                lost is not None and now - lost >= LONGEST_WITHOUT_BROKER_SECONDS
-            ):
+            if lost is not None and now - lost >= LONGEST_WITHOUT_BROKER_SECONDS:
+                committing.add_done_callback(_note_late_end)
+                raise TransactionLost("a transaction did not end: the broker was lost")
+            if now - began >= LONGEST_COMMIT_SECONDS:
                 die("a transaction did not end", TimeoutError())
 
     def _freeze(self) -> Work:
@@ -446,6 +503,11 @@ class Checkpointer:
         self, executor: ThreadPoolExecutor, function: Callable[..., R], *args: Any
     ) -> R:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *args)
+
+
+def _note_late_end(given_up: asyncio.Future[Any]) -> None:
+    error = given_up.exception()
+    log.info("router.given_up_ended", error=None if error is None else str(error))
 
 
 def _latest(outputs: list[Output], compacted: frozenset[str]) -> list[Output]:

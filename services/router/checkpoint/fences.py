@@ -5,7 +5,7 @@ Each override names its trap.  The consumer keeps Faust's membership, subscripti
 were restored (reader.py, feed.py).
 
 Hazard: a generation ends in `on_partitions_revoked` and begins in `seek_to_committed`; the reader is forgotten in the one and
-opened in the other, with the epoch of the assignment, and nothing else may do either.
+opened in the other, with the epoch of the assignment, and nothing else may do either but `start_over`, which does both.
 """
 
 from __future__ import annotations
@@ -173,6 +173,20 @@ class Consumer(driver.Consumer):
 
     _taken_over: tuple[int, Mapping[TP, int]] = (0, {})
     """In which epoch, and where to read on."""
+
+    async def start_over(self) -> None:
+        """Begin the generation once more, as an assignment does, after its transaction was given up.
+
+        A rebalance that comes meanwhile begins another epoch, and does the rest itself.
+        """
+        checkpointer = self.wiring.checkpointer
+        epoch = checkpointer.epoch
+        self.wiring.reader.forget()
+        self.wiring.backlog.reset()
+        await checkpointer.settle()
+        if epoch == checkpointer.epoch:
+            await self.take_over()
+            await self.seek_to_committed()
 
     async def take_over(self) -> None:
         """Restore state and find the positions; connected to Faust's signal before it seeks, which has no time limit."""

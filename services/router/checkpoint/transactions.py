@@ -129,13 +129,12 @@ class TransactionalProducer:
         return self._lost
 
     def reach(self, wanted: Callable[[], bool]) -> None:
-        """With no transaction open: wait until a broker answers again, for as long as that takes or until it is not `wanted`.
+        """With no transaction open: wait until a broker answers, for as long as that takes or until it is not `wanted`.
 
         Nothing can hang here as it can in a transaction, and a process that starts again would wait for the same broker.
         """
-        if not self.lost():
-            return
-        self._renew()
+        if self.lost():
+            self._renew()
         while wanted():
             with suppress(KafkaException):
                 self._producer.list_topics(self._changelog_topic, timeout=_ANSWER_SECONDS)

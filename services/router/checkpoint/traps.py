@@ -80,6 +80,7 @@ TRAPS: Final[dict[str, str]] = {
     "P16": "a changelog ends in markers, so that its end is never reached by counting records",
     "P17": "writers disagree which partition a key belongs to",
     "P18": "a worker that starts again waits for what it left open itself",
+    "P19": "a batch that was fetched before a transaction was given up is handled when reading has begun anew",
 }
 
 
@@ -230,8 +231,14 @@ FENCES: Final[tuple[Fence, ...]] = (
     Fence(
         "a commit has a deadline",
         ("P11",),
-        "a transaction that does not end within 6 s, or 1.5 s after every broker was lost, ends the process",
+        "a transaction that does not end within 6 s ends the process; 1.5 s after every broker was lost it is given up",
         "checkpoint.checkpointer:LONGEST_COMMIT_SECONDS",
+    ),
+    Fence(
+        "what is given up ends its epoch",
+        ("P19",),
+        "with a transaction that is given up its epoch is over and forgotten; a new client ends it, and reading begins anew",
+        "checkpoint.checkpointer:Checkpointer._give_up",
     ),
     Fence(
         "the predecessor is fenced",

@@ -42,6 +42,7 @@ def test_credentials_reach_librdkafka(sasl: KafkaSettings) -> None:
     """librdkafka gets the same under its dotted names."""
     assert sasl.for_librdkafka() == {
         "bootstrap.servers": "a:9092,b:9092",
+        "reconnect.backoff.max.ms": 500,
         "security.protocol": "SASL_SSL",
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": "router",
@@ -64,7 +65,11 @@ def test_credentials_reach_faust_and_aiokafka(sasl: KafkaSettings) -> None:
 def test_in_the_clear_nothing_of_sasl_or_tls_is_set() -> None:
     """A plain cluster gets no credentials at all."""
     plain = KafkaSettings()
-    assert set(plain.for_kafka_python()) == {"bootstrap_servers", "security_protocol"}
+    assert set(plain.for_kafka_python()) == {
+        "bootstrap_servers",
+        "security_protocol",
+        "reconnect_backoff_max_ms",
+    }
     assert plain.for_faust() is None
 
 

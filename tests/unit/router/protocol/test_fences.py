@@ -242,6 +242,26 @@ def a_changelog_of_another_life(world: World) -> None:
     everything_balances(world)
 
 
+def a_broker_lost_in_a_transaction(world: World) -> None:
+    """More is fetched behind it, and lies in a channel while the worker starts over."""
+    worker = world.workers[0]
+    world.feed(0)
+    worker.boot()
+    world.all_to(worker)
+    worker.work()
+    worker.begin(worker.checkpointer.checkpoint())
+    assert worker.until("flush")
+    world.feed(0)
+    worker.fetch(1)
+    worker.lose_broker()
+    worker.finish()
+    assert worker.alive, world.deaths
+    worker.handle()
+    worker.work()
+    worker.commit()
+    everything_balances(world)
+
+
 SCENARIOS: dict[str, Callable[[World], None]] = {
     "one transaction": outputs_in_one_transaction_with_their_offsets,
     "generation of the assignment": a_worker_stopped_beyond_its_session,
@@ -252,6 +272,7 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
     "an offset of every partition touched": rows_of_a_partition_of_which_nothing_was_read,
     "forget at revocation": buffers_of_a_generation_that_is_over,
     "batches have an epoch": a_batch_that_waited_through_a_rebalance,
+    "what is given up ends its epoch": a_broker_lost_in_a_transaction,
     "undo of a record": a_poisoned_record,
     "the end after an error": a_transaction_that_fails,
     "rows of another life are dropped": a_changelog_of_another_life,
@@ -359,16 +380,9 @@ def test_without_a_deadline_it_waits_on(world: World) -> None:
         assert not commit_that_does_not_end(world)
 
 
-@pytest.fixture
-def hurried(world: World) -> Iterator[None]:
-    """Deadlines of a commit that a test can wait for."""
-    with (
-        patch.object(checkpointers, "LOOK_SECONDS", 0.02),
-        patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 0.05),
-        patch.object(checkpointers, "LONGEST_WITHOUT_BROKER_SECONDS", 0.05),
-    ):
-        yield
-        world.broker.away = False
+async def nothing_to_start_over() -> None:
+    """No transaction is given up here."""
+    raise AssertionError
 
 
 def until(holds: Callable[[], bool], world: World) -> None:
@@ -387,17 +401,17 @@ def bereft(world: World) -> asyncio.Task[None]:
     world.all_to(worker)
     worker.work()
     world.broker.away = True
-    running = world.loop.create_task(worker.checkpointer.run())
+    running = world.loop.create_task(worker.checkpointer.run(nothing_to_start_over))
     world.loop.run_until_complete(asyncio.wait({running}, timeout=0.5))
     return running
 
 
-@pytest.mark.usefixtures("hurried")
 def test_a_broker_that_is_lost_between_two_transactions_is_waited_for(world: World) -> None:
     """Nothing can hang then: the worker lives on for as long as it takes, and commits what it had buffered."""
     running = bereft(world)
-    assert not running.done(), running.exception()
+    still = not running.done()
     world.broker.away = False
+    assert still, running.exception()
 
     until(lambda: any(each.state == COMMITTING for each in world.broker.transactions), world)
     world.loop.run_until_complete(asyncio.wait_for(world.workers[0].checkpointer.finish(), 10))
@@ -406,15 +420,34 @@ def test_a_broker_that_is_lost_between_two_transactions_is_waited_for(world: Wor
     everything_balances(world)
 
 
-@pytest.mark.usefixtures("hurried")
 def test_the_end_does_not_wait_for_a_broker_that_was_lost(world: World) -> None:
     """SIGTERM with the broker away: the last transaction is tried at once, and has its deadline."""
     running = bereft(world)
     finishing = world.loop.create_task(world.workers[0].checkpointer.finish())
     world.loop.run_until_complete(asyncio.wait({finishing, running}, timeout=10))
+    world.broker.away = False
     assert running.done()
     assert "did not end" in repr(finishing.exception())
     running.exception()
-    world.broker.away = False
     world.workers[0].crash()
+    everything_balances(world)
+
+
+def test_a_transaction_that_is_given_up_may_arrive_late(world: World) -> None:
+    """Whatever is left of it reaches the broker after its worker has started over, and is refused."""
+    worker = world.workers[0]
+    world.feed(0)
+    worker.boot()
+    world.all_to(worker)
+    worker.work()
+    worker.begin(worker.checkpointer.checkpoint())
+    assert worker.until("commit")
+    worker.lose_broker()
+    worker.finish()
+    assert worker.alive, world.deaths
+    for _ in range(4):
+        worker.late()
+        worker.work()
+        worker.commit()
+        world.look()
     everything_balances(world)

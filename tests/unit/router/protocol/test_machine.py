@@ -56,6 +56,7 @@ MISTAKES = (
     "committed rows only",
     "rows after the commit",
     "batches have an epoch",
+    "what is given up ends its epoch",
     "undo of a record",
     "the end after an error",
 )
