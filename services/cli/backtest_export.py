@@ -237,7 +237,8 @@ def _event(store: sqlite3.Connection, record: Received, sources: Mapping[str, st
         (data.case_id, data.event_id, recorded, json.dumps(body, ensure_ascii=False)),
     )
     source = data.source or sources.get(data.activity)
-    if new.rowcount and source is not None:
+    # A person's answer is not its source speaking, as in the router.
+    if new.rowcount and source is not None and "answered_by" not in data.attributes:
         at = min(microseconds(data.at), recorded)
         store.execute(
             "INSERT INTO mark VALUES (?, ?, ?, ?)", (record.partition, source, recorded, at)

@@ -139,7 +139,9 @@ def answered(case: ProofCase, rules: Rules, lost: losses.Losses | None = None) -
 
 
 def _with_answer(case: ProofCase, seen: Told, question: Question, rules: Rules) -> Told:
-    """The owner says when it was done; or that it is in hand and not done."""
+    """The owner says when it was done; or that it is in hand and not done; or by when it was promised."""
+    if question.fact == "due":
+        return _with_due_date(case, seen, question)
     at = case.facts.get(question.activity)
     later = seen.as_of + 3 * HOUR
     source = rules.activities[question.activity].source
@@ -154,6 +156,28 @@ def _with_answer(case: ProofCase, seen: Told, question: Question, rules: Rules) 
     )
     events = (*seen.case.events, said)
     return Told(seen.complaint, replace(seen.case, events=events), later)
+
+
+def _with_due_date(case: ProofCase, seen: Told, question: Question) -> Told:
+    """Whoever publishes the promise says by when it was due; nothing where no system ever tells that date."""
+    dues = [
+        one.due_at
+        for one in case.told
+        if one.activity == question.activity and one.due_at is not None
+    ]
+    if not dues:
+        return seen
+    said = ProcessEvent(
+        event_id=f"answer:{case.key}:{question.activity}:{question.department}",
+        activity=question.activity,
+        transition=Transition.SCHEDULE,
+        at=seen.as_of,
+        recorded_at=seen.as_of + 2 * HOUR,
+        due_at=microseconds(dues[0]),
+        attributes={"answered_by": question.department},
+    )
+    events = (*seen.case.events, said)
+    return Told(seen.complaint, replace(seen.case, events=events), seen.as_of + 3 * HOUR)
 
 
 def answer(decision: Decision) -> Answer:

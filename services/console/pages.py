@@ -225,6 +225,7 @@ def _answer_url(
         texts=texts,
         language=next((one for one in languages if one in texts), "en"),
         zone=zone,
+        fact=question["fact"],
     )
 
 

@@ -27,6 +27,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "finished": "Finished at this time",
         "not_done": "Not done yet",
         "once": "One tap answers it; the first answer counts.",
+        "back": (
+            "If we have taken the question back meanwhile, nothing more is needed from you: an answer is then kept as one "
+            "more fact of the case."
+        ),
+        "promised": "It was promised by",
+        "due": "Promised by this time",
+        "moment": "This time cannot be used: give a day and a time, in {zone}.",
         "time": "This time cannot be used: give one that is over, in {zone}.",
         "choose": "Choose one of the answers.",
         "thanks": "Thank you",
@@ -50,6 +57,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "finished": "Selesai pada waktu ini",
         "not_done": "Belum dikerjakan",
         "once": "Cukup satu ketukan; jawaban pertama yang berlaku.",
+        "back": (
+            "Bila pertanyaan ini sudah kami tarik, tidak ada lagi yang perlu Anda lakukan: jawaban kemudian disimpan "
+            "sebagai satu fakta lagi dari kasus ini."
+        ),
+        "promised": "Dijanjikan paling lambat",
+        "due": "Dijanjikan sampai waktu ini",
+        "moment": "Waktu ini tidak dapat dipakai: isi tanggal dan jam, menurut {zone}.",
         "time": "Waktu ini tidak dapat dipakai: isi waktu yang sudah lewat, menurut {zone}.",
         "choose": "Pilih salah satu jawaban.",
         "thanks": "Terima kasih",
@@ -76,6 +90,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "finished": "Concluído nessa hora",
         "not_done": "Ainda não foi feito",
         "once": "Um toque responde; vale a primeira resposta.",
+        "back": (
+            "Se já retiramos a pergunta, não é preciso fazer mais nada: uma resposta fica então guardada como mais um "
+            "fato do caso."
+        ),
+        "promised": "Foi prometido até",
+        "due": "Prometido até essa hora",
+        "moment": "Essa hora não pode ser usada: informe um dia e uma hora, em {zone}.",
         "time": "Essa hora não pode ser usada: informe uma que já passou, em {zone}.",
         "choose": "Escolha uma das respostas.",
         "thanks": "Obrigado",
@@ -146,27 +167,40 @@ def asking(asked: OpenQuestion, *, now: datetime, wrong: str | None = None) -> s
         parts.append(
             f'<p class="wrong" role="alert">{escape(words[wrong].format(zone=asked.zone))}</p>'
         )
+    if asked.fact == "due":
+        parts += [
+            _form("due", words["due"], before=_field(words["promised"], asked), plain=False),
+            _closing(words),
+        ]
+        return _page(asked.language, words["question"], "\n".join(parts))
     if asked.claimed is not None:
         parts.append(
             _form("confirm", words["confirm"].format(at=_moment(asked.claimed, zone)), plain=False)
         )
-    latest = f"{now.astimezone(zone):%Y-%m-%dT%H:%M}"
-    moment = (
-        f'<label for="at">{escape(words["at"])} ({escape(asked.zone)})</label>'
-        # Left empty: a time that is already there would be tapped, true or not.
-        f'<input id="at" name="at" type="datetime-local" max="{latest}" required>'
-    )
+    moment = _field(words["at"], asked, f' max="{now.astimezone(zone):%Y-%m-%dT%H:%M}"')
     parts += [
         _form("finished", words["finished"], before=moment, plain=asked.claimed is not None),
         _form("not_done", words["not_done"], plain=True),
-        f'<p class="soft">{escape(words["once"])}</p>',
+        _closing(words),
     ]
     return _page(asked.language, words["question"], "\n".join(parts))
 
 
+def _field(label: str, asked: OpenQuestion, latest: str = "") -> str:
+    """Left empty: a time that is already there would be tapped, true or not."""
+    return (
+        f'<label for="at">{escape(label)} ({escape(asked.zone)})</label>'
+        f'<input id="at" name="at" type="datetime-local"{latest} required>'
+    )
+
+
+def _closing(words: Mapping[str, str]) -> str:
+    return f'<p class="soft">{escape(words["once"])} {escape(words["back"])}</p>'
+
+
 def stored(asked: OpenQuestion) -> str:
     """Kafka has it."""
-    return _said(asked.language, "thanks", "stored")
+    return _said(asked.language, "thanks", "stored", "back")
 
 
 def not_stored(asked: OpenQuestion) -> str:
@@ -186,10 +220,10 @@ def forged(language: str) -> str:
     return _said(language, "forged", "whole")
 
 
-def _said(language: str, title: str, text: str, **values: str) -> str:
+def _said(language: str, title: str, *texts: str, **values: str) -> str:
     words = WORDS.get(language, WORDS["en"])
-    body = f"<h1>{escape(words[title])}</h1>\n<p>{escape(words[text].format(**values))}</p>"
-    return _page(language, words[title], body)
+    lines = [f"<p>{escape(words[text].format(**values))}</p>" for text in texts]
+    return _page(language, words[title], "\n".join([f"<h1>{escape(words[title])}</h1>", *lines]))
 
 
 def _form(answer: str, label: str, *, before: str = "", plain: bool) -> str:

@@ -26,6 +26,7 @@ CHANNEL: Final = "answers"
 _AHEAD: Final = timedelta(minutes=1)
 """A browser gives whole minutes: the present one may not be over."""
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Unusable(ValueError):
@@ -77,18 +78,24 @@ def router(intake: Intake, secret: bytes) -> APIRouter:
 
 
 def event_of(asked: OpenQuestion, answer: str, at: str, now: datetime) -> ProcessEventBody:
-    """The event that an answer is: done at a time, or not done yet; by the department that was asked.
+    """The event that an answer is: done at a time, not done yet, or promised by a time; by the department that was asked.
 
     Args:
         asked: The question.
-        answer: `confirm`, `finished` or `not_done`.
-        at: For `finished`, a wall time of the question's zone, as a browser's form gives it.
+        answer: `confirm`, `finished` or `not_done`; of a question by when something was due, `due`.
+        at: For `finished` and `due`, a wall time of the question's zone, as a browser's form gives it.
         now: The present time.
 
     Raises:
-        Unusable: there is no such answer, or the time is not one that is over.
+        Unusable: there is no such answer, or the time is none, or not over where it has to be.
     """
-    if answer == "confirm" and asked.claimed is not None:
+    promised: dict[str, str] = {}
+    if asked.fact == "due":
+        if answer != "due":
+            raise Unusable("choose")
+        transition, done = Transition.SCHEDULE, now
+        promised = {"due_at": rfc3339(_moment(at, ZoneInfo(asked.zone)))}
+    elif answer == "confirm" and asked.claimed is not None:
         transition, done = Transition.COMPLETE, asked.claimed
     elif answer == "finished":
         transition, done = Transition.COMPLETE, _over(at, ZoneInfo(asked.zone), now)
@@ -102,6 +109,7 @@ def event_of(asked: OpenQuestion, answer: str, at: str, now: datetime) -> Proces
             "activity": asked.activity,
             "transition": transition,
             "at": rfc3339(done),
+            **promised,
             "event_id": asked.event_id,
             "attributes": {"answered_by": asked.department},
         }
@@ -110,14 +118,24 @@ def event_of(asked: OpenQuestion, answer: str, at: str, now: datetime) -> Proces
 
 def _over(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     try:
+        at = _moment(text, zone)
+    except Unusable:
+        raise Unusable("time") from None
+    if at > now + _AHEAD:
+        raise Unusable("time")
+    return min(at, now)
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise Unusable("time") from None
+        raise Unusable("moment") from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=zone)
-    if not _EARLIEST <= at <= now + _AHEAD:
-        raise Unusable("time")
-    return min(at.astimezone(UTC), now)
+    if not _EARLIEST <= at <= _LATEST:
+        raise Unusable("moment")
+    return at.astimezone(UTC)
 
 
 def _language(request: Request) -> str:

@@ -112,6 +112,7 @@ def body(
             texts=notice.asked.text,
             language=_language(notice, languages),
             zone=zone,
+            fact=notice.asked.fact,
         )
     language, sentences = _said(notice, languages, zone, one_tap=url is not None)
     answers = None

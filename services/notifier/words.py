@@ -25,6 +25,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "How to answer: post the event under `answer` with the time when it was really done; "
             "if it has not been done yet, the one under `not_done`."
         ),
+        "how_due": (
+            "How to answer: post the event under `answer`, with the time by which it was promised as `due_at`."
+        ),
         "tap": "How to answer: open `answer_url` and tap once; it needs no password.",
         "retraced": (
             "Later news has changed the picture: this is taken back, and nothing more is needed "
@@ -46,6 +49,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "how": (
             "Cara menjawab: kirim peristiwa pada `answer` dengan waktu selesai yang sebenarnya; "
             "bila belum dikerjakan, kirim yang pada `not_done`."
+        ),
+        "how_due": (
+            "Cara menjawab: kirim peristiwa pada `answer`, dengan batas waktu yang dijanjikan pada `due_at`."
         ),
         "tap": "Cara menjawab: buka `answer_url` dan ketuk sekali; tidak perlu kata sandi.",
         "retraced": (
@@ -70,6 +76,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "how": (
             "Como responder: envie o evento em `answer` com a hora em que foi realmente feito; "
             "se ainda não foi feito, o que está em `not_done`."
+        ),
+        "how_due": (
+            "Como responder: envie o evento em `answer`, com a hora prometida em `due_at`."
         ),
         "tap": "Como responder: abra `answer_url` e toque uma vez; não é preciso senha.",
         "retraced": (
@@ -116,7 +125,8 @@ def question(asked: Asked, language: str, zone: tzinfo, *, one_tap: bool = False
     said = [words["question"].format(text=text)]
     if asked.answer_by is not None:
         said.append(words["by"].format(at=moment(asked.answer_by, language, zone)))
-    return [*said, words["why"], words["tap" if one_tap else "how"]]
+    how = "how_due" if asked.fact == "due" else "how"
+    return [*said, words["why"], words["tap" if one_tap else how]]
 
 
 def taken_back(reason: str, language: str) -> str | None:
@@ -134,6 +144,11 @@ def answers(
     offset = "Z" if known is None else known.astimezone(zone).isoformat()[-6:]
     now = f"YYYY-MM-DDThh:mm:ss{offset}"
     done = now if asked.claimed is None else asked.claimed.astimezone(zone).isoformat()
+    if asked.fact == "due":
+        return {
+            "post_to": f"{url or ''}/v1/process-events",
+            "answer": {**event, "transition": "schedule", "at": now, "due_at": now, **by},
+        }
     return {
         "post_to": f"{url or ''}/v1/process-events",
         "answer": {**event, "transition": "complete", "at": done, **by},

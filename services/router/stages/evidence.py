@@ -90,7 +90,9 @@ class EvidenceStage(Stage):
                 "missing_value", "", "a tombstone is no event of this topic"
             )
         store.put(group, item, mapping.event_row(recorded, value))
-        self._advance_watermark(partition, data, recorded)
+        if "answered_by" not in data.attributes:
+            # A person's answer about one case does not say that the source has spoken, least of all of others.
+            self._advance_watermark(partition, data, recorded)
         if data.customer_refs:
             self._announce(partition, data, envelope, recorded)
         if traced is not None:

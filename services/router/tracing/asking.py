@@ -10,7 +10,7 @@ no question is asked whose only useful answer would not be believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -18,8 +18,16 @@ from schemas.vocabulary import Transition
 from services.router.tracing.choice import asking, sending, triaging
 from services.router.tracing.company import Rules
 from services.router.tracing.delays import OwnDelay, allowance_of, later
-from services.router.tracing.members import COMPLETE, START, UNKNOWN
-from services.router.tracing.model import HOUR, Case, Complaint, ProcessEvent, Question
+from services.router.tracing.lateness import Lateness
+from services.router.tracing.members import COMPLETE, SCHEDULE, START, UNKNOWN
+from services.router.tracing.model import (
+    HOUR,
+    Attribute,
+    Case,
+    Complaint,
+    ProcessEvent,
+    Question,
+)
 from services.router.tracing.reasoning import Look, Looks
 
 PATIENCE: Final = 24 * HOUR
@@ -28,6 +36,9 @@ PATIENCE_WORKED: Final = 8 * HOUR
 """How much of that is working time of whoever is asked, if they have a calendar: over a weekend it is more."""
 _MOST: Final = 3
 """Facts that are tried, at most."""
+
+_Answered = Collection[tuple[str, Attribute]]
+"""(activity, department) of what was answered."""
 
 
 class Fact(NamedTuple):
@@ -140,6 +151,16 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
         for event in case.events
         if event.at <= as_of and "answered_by" in event.attributes
     }
+    yield from _claimed(now, rules, as_of, answered)
+    lateness = now.lateness
+    if lateness is not None and lateness.due is None:
+        yield from _undated(lateness, now, rules, as_of, answered)
+    elif lateness is not None and (lateness.late or 0) > 0:
+        yield from _unfinished(lateness, now, rules, as_of, answered)
+
+
+def _claimed(now: Look, rules: Rules, as_of: int, answered: _Answered) -> Iterator[Fact]:
+    """Ask whether a claim is so that its sender alone attests."""
     for claim in now.claims:
         if claim.event.transition is not COMPLETE:
             continue
@@ -150,9 +171,12 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
         question = Question(activity, department, "confirm", claim.event.at)
         yes = _answer(activity, COMPLETE, claim.event.at, as_of, department)
         yield Fact(question, (yes, None))
-    lateness = now.lateness
-    if lateness is None or (lateness.late or 0) <= 0:
-        return
+
+
+def _unfinished(
+    lateness: Lateness, now: Look, rules: Rules, as_of: int, answered: _Answered
+) -> Iterator[Fact]:
+    """Ask when a step of the way to a missed promise was finished that must have been, or that a silent source cannot tell."""
     for stretch in lateness.path:
         for key in stretch.members:
             step = now.timeline.steps.get(key)
@@ -175,6 +199,38 @@ def _facts(case: Case, now: Look, rules: Rules, as_of: int) -> Iterator[Fact]:
                 weights = (_done(stretch), 1 - _done(stretch))
                 answers = [answers[0], _answer(key, START, as_of, as_of, department)]
             yield Fact(Question(key, department, "finished"), tuple(answers), weights)
+
+
+def _undated(
+    lateness: Lateness, now: Look, rules: Rules, as_of: int, answered: _Answered
+) -> Iterator[Fact]:
+    """Ask whoever publishes a promise by when it was given, where no event and no rule says so.
+
+    One whose beginning nothing shows was never given.
+    """
+    promise, path = lateness.promise, lateness.path
+    if lateness.cancelled or not path:
+        return
+    if promise.start is not None and now.timeline.step(promise.start).finish is None:
+        return
+    key = promise.activity
+    department = _asked(promise.publisher or rules.activities[key].owner, rules)
+    if department is None or (key, department) in answered:
+        return
+    begin, end = path[0].begin, path[-1].end
+    plan: int | None = begin
+    for stretch in path:
+        for member in stretch.members:
+            rule = rules.activities[member]
+            allowance = allowance_of(rule, now.timeline)
+            if plan is not None:
+                plan = None if allowance is None else later(rules, rule.calendar, plan, allowance)
+    # By plan, in half of it, and just in time; where nothing says what the plan was, half the time that it took.
+    plan = (begin + end) // 2 if plan is None else min(plan, end)
+    dues = ((begin + plan) // 2, plan, end)
+    # As it will come: told once the complaint is known.
+    told = _answer(key, SCHEDULE, as_of, as_of + 1, department)
+    yield Fact(Question(key, department, "due"), tuple(replace(told, due_at=due) for due in dues))
 
 
 def _times(stretch: OwnDelay, key: str, now: Look, rules: Rules) -> tuple[int, ...]:

@@ -184,7 +184,7 @@ def _faults(
 ) -> tuple[list[Weight], list[Evidence]]:
     weights: list[Weight] = []
     evidence: list[Evidence] = []
-    for fault, event in timeline.faults:
+    for fault, at, events in timeline.faults:
         likelihood = _likelihood(rule, fault.explains)
         if likelihood is None:
             continue
@@ -196,12 +196,14 @@ def _faults(
                 kind,
                 fault.activity,
                 likelihood,
-                events=(event.event_id,),
-                at=event.at,
+                events=events,
+                at=at,
             )
         )
         finding = Finding.SKIPPED if skipped else Finding.FAULT
-        evidence.append(Evidence(event.event_id, fault.activity, finding, fault.department))
+        evidence.extend(
+            Evidence(event, fault.activity, finding, fault.department) for event in events
+        )
     return weights, evidence
 
 
@@ -255,12 +257,17 @@ def _lateness(
             return None
     first: Lateness | None = None
     for promise in rule.promises:
-        lateness = measure(promise, bool(rule.denies) or rule.presumes is not None)
+        lateness = measure(promise, denying(rule))
         if (lateness.late or 0) > 0:
             return lateness
         if first is None or (first.late is None and lateness.late is not None):
             first = lateness
     return first
+
+
+def denying(rule: SymptomRule) -> bool:
+    """Say whether words about a symptom say that what was promised has not been done."""
+    return bool(rule.denies) or rule.presumes is not None
 
 
 def _timed(lateness: Lateness, rules: Rules) -> tuple[list[Weight], float]:
@@ -359,7 +366,7 @@ def _delaying(
 ) -> list[Weight]:
     """Return the faults of an activity that make its promise late, as likely as they do for a word about waiting."""
     found: list[Weight] = []
-    for fault, event in timeline.faults:
+    for fault, at, events in timeline.faults:
         if fault.activity != activity:
             continue
         likelihood = max(
@@ -380,8 +387,8 @@ def _delaying(
                     kind,
                     activity,
                     likelihood,
-                    events=(event.event_id,),
-                    at=event.at,
+                    events=events,
+                    at=at,
                 )
             )
     return found

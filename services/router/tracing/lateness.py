@@ -25,6 +25,7 @@ from services.router.tracing.members import (
     PENDING,
     PROMISE_MISSED,
     PROMISE_PENDING,
+    SCHEDULE,
     SILENT,
 )
 from services.router.tracing.model import HOUR, PARTS, Case, Evidence, Missing
@@ -204,7 +205,7 @@ def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]
     (that nothing was heard of another may be a lost event), else the one that is charged most; ties go by id.
     """
     choices: list[tuple[bool, int, int, str, tuple[OwnDelay, ...]]] = []
-    wrong = {fault.activity for fault, _ in way.timeline.faults}
+    wrong = {fault.rule.activity for fault in way.timeline.faults}
     for key in way.open():
         path = clock.stretches(way.groups(key))
         if path:
@@ -226,7 +227,10 @@ def _unseen(way: Way, last: OwnDelay, case: Case, as_of: int) -> tuple[tuple[str
     if len(steps) == 1 or not rules.sources[rules.activities[key].source].assumed:
         # What the customer denies to have, or a source that is known to be behind.
         return ()
-    if any(e.activity == key and "answered_by" in e.attributes for e in way.timeline.events):
+    if any(
+        e.activity == key and "answered_by" in e.attributes and e.transition is not SCHEDULE
+        for e in way.timeline.events
+    ):
         # Somebody was asked, and says that it is not done.
         return ()
     known = losses.added(case.losses, losses.counted(case.events, rules, as_of))

@@ -156,7 +156,7 @@ class Missing(NamedTuple):
 class Question:
     """The one fact that would decide, and the department asked for it.
 
-    ``fact`` is ``finished`` (when?), ``due`` (by when?) or ``confirm`` (finished at ``claimed``?).
+    ``fact`` is ``finished`` (when?), ``due`` (promised by when?) or ``confirm`` (finished at ``claimed``?).
     """
 
     activity: str

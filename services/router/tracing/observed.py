@@ -23,6 +23,8 @@ from services.router.tracing.model import HOUR, Case, Evidence, ProcessEvent
 
 _AHEAD: Final = HOUR // 12
 """From here on ahead of its record (five minutes) an event's clock is looked at; sources tolerate more or less."""
+SAME_TIME: Final = HOUR
+"""Two who tell of the same happening date it at most an hour apart."""
 _LAG: Final = (HOUR // 2, 15 * HOUR)
 """Recorded this much later, a zone may be the reason: no zone is further than 14 h from UTC."""
 

@@ -18,7 +18,7 @@ from services.router.tracing.choice import calibrated, raw_confidence
 from services.router.tracing.company import Rules
 from services.router.tracing.contradictions import Contradiction, contradiction
 from services.router.tracing.delays import horizon
-from services.router.tracing.fusion import Support, mix, supports
+from services.router.tracing.fusion import Support, denying, mix, supports
 from services.router.tracing.lateness import Lateness, measure
 from services.router.tracing.members import UNKNOWN
 from services.router.tracing.model import (
@@ -48,6 +48,13 @@ class Claim(NamedTuple):
     blamed: str
 
 
+class Part(NamedTuple):
+    """One part of a split case, measured by its own timeline."""
+
+    timeline: Timeline
+    lateness: Lateness
+
+
 class Look(NamedTuple):
     """What one look at a case gives."""
 
@@ -63,6 +70,8 @@ class Look(NamedTuple):
     broken: tuple[Contradiction, ...] = ()
     lateness: Lateness | None = None
     """The measured promise of the likeliest symptom that has one."""
+    parts: tuple[Part, ...] = ()
+    """That promise of each part of a split case, the part that decides first; empty where nothing was split."""
 
 
 class Looks:
@@ -85,7 +94,7 @@ class Looks:
         """Look at the case as if this had happened too."""
         case = self.case
         return self._look(
-            (event.event_id, event.transition, event.at),
+            (event.event_id, event.transition, event.at, event.due_at),
             replace(case, events=(*case.events, event)),
         )
 
@@ -182,13 +191,17 @@ def _see(
         return horizon(source, case, timeline, rules, as_of)
 
     measured: dict[tuple[str, bool], Lateness] = {}
+    split: dict[tuple[str, bool], tuple[Part, ...]] = {}
 
     def ask(promise: str, denied: bool) -> Lateness:  # noqa: FBT001 - a cache key, not an option
         key = (promise, denied)
         if key not in measured:
             rule = rules.promises[promise]
             looks = [measure(rule, case, line, rules, as_of, denied=denied) for line in lines]
-            measured[key] = looks[0] if len(looks) == 1 else _last_part(looks)
+            if len(looks) > 1:
+                split[key] = _last_first(lines, looks)
+                looks = [split[key][0].lateness]
+            measured[key] = looks[0]
         return measured[key]
 
     scores = _scores(complaint, rules)
@@ -204,8 +217,12 @@ def _see(
     )
     found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
     causes = mix(found)
-    lateness = next((s.lateness for s in found if s.lateness is not None), None)
+    timed = next((support for support in found if support.lateness is not None), None)
+    lateness = None if timed is None else timed.lateness
     missing = lateness.missing if lateness is not None else ()
+    own: tuple[Part, ...] = ()
+    if split and timed is not None and lateness is not None:
+        own = split[lateness.promise.id, denying(timed.rule)]
     flags = timeline.flags
     return Look(
         timeline=timeline,
@@ -216,6 +233,7 @@ def _see(
         missing=missing,
         broken=broken,
         lateness=lateness,
+        parts=own,
         confidence=calibrated(
             raw_confidence(causes, scores, flags, missing, **_resting(causes, lateness)),
             rules,
@@ -238,19 +256,21 @@ def _resting(causes: tuple[Cause, ...], lateness: Lateness | None) -> _Resting:
     return {"unfinished": False, "doubt": 0.0}
 
 
-def _last_part(looks: list[Lateness]) -> Lateness:
-    """Return the part that decides: the latest against the promise.
+def _last_first(lines: list[Timeline], looks: list[Lateness]) -> tuple[Part, ...]:
+    """Return the parts, the one that decides first: the latest against the promise.
 
     Of parts that are as late, the one whose delay is on record and not only inferred from nothing having been
     heard of it; ties to the first by id.
     """
-    return max(
-        looks,
-        key=lambda look: (
-            -(2**62) if look.late is None else look.late,
-            sum(stretch.charged for stretch in look.path if not stretch.unfinished),
+    parts = [Part(line, look) for line, look in zip(lines, looks, strict=True)]
+    last = max(
+        parts,
+        key=lambda part: (
+            -(2**62) if part.lateness.late is None else part.lateness.late,
+            sum(stretch.charged for stretch in part.lateness.path if not stretch.unfinished),
         ),
     )
+    return (last, *[part for part in parts if part is not last])
 
 
 def _scores(complaint: Complaint, rules: Rules) -> tuple[SymptomScore, ...]:

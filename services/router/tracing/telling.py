@@ -179,21 +179,22 @@ class Teller:
         if cause.kind is PROMISE:
             facts: dict[str, Any] = {"late": _span(round(cause.hours * HOUR))}
             measured = [s.lateness for s in self.now.found if s.lateness is not None]
+            measured += [part.lateness for part in self.now.parts]
             late = [1 for lateness in measured if lateness.charged or lateness.unknown]
             told.append(Said("promise_too" if late else "promise", facts, cause.events))
             return
         before, timeline = len(told), self.now.timeline
         if cause.hours > 0:
             self._delay(told, cause)
-        for fault, event in timeline.faults:
-            if event.event_id in cause.events and fault.activity == activity:
+        for fault, at, events in timeline.faults:
+            if events[0] in cause.events and fault.activity == activity:
                 facts = {
                     "activity": activity,
                     "owner": cause.department,
                     "fault": fault.names,
-                    "at": self.moment(event.at),
+                    "at": self.moment(at),
                 }
-                told.append(Said("fault", facts, (event.event_id,)))
+                told.append(Said("fault", facts, events))
         for found in self.now.broken:
             rule = found.rule
             if rule.department == cause.department and set(cause.events).issuperset(found.events):
@@ -224,16 +225,46 @@ class Teller:
         else:
             facts["end"] = self.moment(stretch.end)
             told.append(Said("delay_done", facts, cause.events))
-        earlier = [s for s in lateness.path if s.end <= stretch.begin and s is not stretch]
+        paths = [lateness.path, *[part.lateness.path for part in self.now.parts[1:]]]
+        earlier = [s for path in paths for s in path if s.end <= stretch.begin and s is not stretch]
         if earlier and not [s for s in earlier if s.own is None or s.charged or s.unknown]:
-            events = tuple([s.event for s in earlier if s.event is not None])
+            events = tuple(dict.fromkeys([s.event for s in earlier if s.event is not None]))
             told.append(Said("upstream", {}, events))
-        by = _in_time(lateness, stretch, Way(lateness.promise, self.now.timeline, self.rules))
+        by = self._by(lateness, stretch)
         if by is not None:
             facts = {"activity": activity, "by": self.moment(by)}
             told.append(Said("would_keep", facts, cause.events))
-        else:
-            told.append(Said("would_gain", {"activity": activity, "late": late}, cause.events))
+        elif (gain := self._gain(lateness, stretch)) > 0:
+            facts = {"activity": activity, "late": _span(gain)}
+            told.append(Said("would_gain", facts, cause.events))
+
+    def _by(self, lateness: Lateness, late: OwnDelay) -> int | None:
+        """Return until when a step would have had to be done for the promise to be kept, in every part (µs UTC)."""
+        parts = self.now.parts
+        timeline = parts[0].timeline if parts else self.now.timeline
+        by = _in_time(lateness, late, Way(lateness.promise, timeline, self.rules))
+        if by is None or not parts:
+            return by
+        least = _possible(late)
+        for timeline, other in parts[1:]:
+            way = Way(other.promise, timeline, self.rules)
+            if _keeps(other, way):
+                continue
+            same = _same(other, late)
+            also = None if same is None else _in_time(other, same, way)
+            if same is None or also is None:
+                return None
+            by, least = min(by, also), max(least, _possible(same))
+        return by if by >= least else None
+
+    def _gain(self, lateness: Lateness, late: OwnDelay) -> int:
+        """Return how much sooner the last part would have come, had a step kept to its plan (µs)."""
+        ends = [(_end(lateness), late.charged)]
+        for _, other in self.now.parts[1:]:
+            if other.late is not None:
+                same = _same(other, late)
+                ends.append((_end(other), 0 if same is None else same.charged))
+        return max(end for end, _ in ends) - max(end - charged for end, charged in ends)
 
     def _joint(self, told: list[Said], lateness: Lateness) -> None:
         """Tell of stretches that several departments share."""
@@ -295,6 +326,37 @@ def _stretch(lateness: Lateness, cause: Cause) -> OwnDelay | None:
     return None
 
 
+def _same(lateness: Lateness, late: OwnDelay) -> OwnDelay | None:
+    """Return the stretch of another part's way that the same activity ends."""
+    return next((s for s in lateness.path if s.members[-1] == late.members[-1]), None)
+
+
+def _keeps(lateness: Lateness, way: Way) -> bool:
+    """Say whether a part kept its promise, or will if all that is left of its way takes just its plan."""
+    if lateness.late is None or lateness.due is None or lateness.finished_at is not None:
+        return (lateness.late or 0) <= 0
+    if lateness.late > 0 or not lateness.path or (left := _left(way, lateness.path[-1])) is None:
+        return False
+    rules, last = way.rules, lateness.path[-1]
+    at = max(last.end, last.allowed_until or last.end)
+    for key in left:
+        allowance = allowance_of(rules.activities[key], way.timeline)
+        if allowance is None:
+            return False
+        at = later(rules, rules.activities[key].calendar, at, allowance)
+    return at <= lateness.due
+
+
+def _end(lateness: Lateness) -> int:
+    """Return when what was promised was done, or up to when the customer has waited for it (µs UTC)."""
+    return (lateness.due or 0) + (lateness.late or 0)
+
+
+def _possible(late: OwnDelay) -> int:
+    """Return when a late stretch would have ended by its own plan (µs UTC)."""
+    return max(late.begin, late.end - late.charged, late.allowed_until or late.begin)
+
+
 def _in_time(lateness: Lateness, late: OwnDelay, way: Way) -> int | None:
     """Return until when a late stretch would have had to end for the promise to be kept (µs UTC).
 
@@ -303,7 +365,7 @@ def _in_time(lateness: Lateness, late: OwnDelay, way: Way) -> int | None:
     step would have held the case up all the same, or where less than the stretch's plan would have been left.
     """
     at, path = lateness.due, lateness.path
-    if at is None or (lateness.late or 0) <= 0 or (left := _left(way, path[-1])) is None:
+    if at is None or (left := _left(way, path[-1])) is None:
         return None
     steps: list[tuple[tuple[str, ...], OwnDelay | None]] = [
         *[(stretch.members, stretch) for stretch in path[path.index(late) + 1 :]],
@@ -320,8 +382,7 @@ def _in_time(lateness: Lateness, late: OwnDelay, way: Way) -> int | None:
             if finish is None or finish > begin:
                 return None
         at = begin
-    possible = max(late.begin, late.end - late.charged, late.allowed_until or late.begin)
-    return at if possible <= at < late.end else None
+    return at if _possible(late) <= at < late.end else None
 
 
 def _left(way: Way, last: OwnDelay) -> tuple[str, ...] | None:

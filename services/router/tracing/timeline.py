@@ -6,25 +6,42 @@ taken from `observed`; what cannot have been in that order is settled in `order`
 
 Hazard: the last completion counts as the finish (goods repacked, a second delivery attempt); the
 first due date told before the complaint moves only with a later schedule event from before it, so
-that nobody is cleared by a date that was moved afterwards.
+that nobody is cleared by a date that was moved afterwards. Whoever tells a fault again adds nothing to it: it counts
+once, and what is another fault of the same kind is decided here (`_told_once`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import Finding, Transition
 from services.router.tracing.company import ActivityRule, FaultRule, Rules
 from services.router.tracing.members import CANCEL, COMPLETE, SCHEDULE, SKIP, START
 from services.router.tracing.model import Attribute, Case, Evidence, ProcessEvent
-from services.router.tracing.observed import Observed, observe
+from services.router.tracing.observed import SAME_TIME, Observed, observe
 from services.router.tracing.order import settle
 from services.router.tracing.step import Step
 
-__all__ = ["Step", "Timeline", "build", "lay_out"]
+__all__ = ["Step", "Timeline", "Told", "build", "lay_out"]
 
 _NO_STEP = Step("")
+_order = attrgetter("at", "event_id")
+_MOST: Final = 20
+"""Faults of one kind that are told apart; what comes after adds to the last: more would say no more."""
+
+
+class Told(NamedTuple):
+    """A fault on record, by whomever and however often it was told."""
+
+    rule: FaultRule
+    at: int
+    """When it happened (µs UTC), by the earliest telling."""
+    events: tuple[str, ...]
+    """All that tell it, by id; the earliest telling first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,8 @@ class Timeline:
 
     steps: Mapping[str, Step]
     attributes: Mapping[str, Attribute]
-    faults: tuple[tuple[FaultRule, ProcessEvent], ...]
+    faults: tuple[Told, ...]
+    """Each once, in order of time."""
     first: ProcessEvent | None
     spoken: Mapping[str, int]
     """By source, the latest time at which it spoke about this case."""
@@ -94,6 +112,7 @@ def lay_out(
         if rule is not None:
             _take(draft, event, rule, rules, occurred_at)
     steps = draft.steps
+    faults = _told_once(draft.faults, steps, rules) if draft.faults else ()
     if observed.blurs:
         for step in steps.values():
             if step.finish_event is not None:
@@ -102,7 +121,7 @@ def lay_out(
     return Timeline(
         steps=steps,
         attributes=draft.attributes,
-        faults=tuple(draft.faults),
+        faults=faults,
         first=events[0] if events else None,
         spoken=draft.spoken,
         events=events,
@@ -114,11 +133,13 @@ def _take(
     draft: _Draft, event: ProcessEvent, rule: ActivityRule, rules: Rules, occurred_at: int
 ) -> None:
     activity = event.activity
-    draft.spoken[event.source or rule.source] = event.at
+    transition, attributes = event.transition, event.attributes
+    if transition is not SCHEDULE or "answered_by" not in attributes:
+        # Who answers by when it was promised says nothing of what its source has seen.
+        draft.spoken[event.source or rule.source] = event.at
     step = draft.steps.get(activity)
     if step is None:
         step = draft.steps[activity] = Step(activity)
-    transition, attributes = event.transition, event.attributes
     if attributes:
         draft.attributes.update(attributes)
         if (by := attributes.get("answered_by")) is not None:
@@ -127,7 +148,8 @@ def _take(
     if transition is COMPLETE:
         _complete(step, event, rule, rules)
     elif transition is SCHEDULE:
-        if event.due_at is not None and (step.due is None or event.at <= occurred_at):
+        moves = event.at <= occurred_at and "answered_by" not in attributes
+        if event.due_at is not None and (step.due is None or moves):
             step.due, step.due_event = event.due_at, event.event_id
     elif transition is START:
         if step.start is None:
@@ -153,6 +175,64 @@ def _complete(step: Step, event: ProcessEvent, rule: ActivityRule, rules: Rules)
         step.earlier = (*step.earlier, (step.finish, step.finish_event))
     step.finish, step.finish_event, step.source = event.at, event.event_id, source
     step.cancelled = None
+
+
+def _told_once(
+    found: list[tuple[FaultRule, ProcessEvent]], steps: Mapping[str, Step], rules: Rules
+) -> tuple[Told, ...]:
+    """Return each fault once, in order of time, however many tell it."""
+    if len(found) == 1:
+        [(fault, event)] = found
+        return (Told(fault, event.at, (event.event_id,)),)
+    told: dict[tuple[str, str], tuple[FaultRule, list[list[ProcessEvent]]]] = {}
+    # Whoever names the object comes first: who speaks of none then tells one of theirs again.
+    for fault, event in sorted(found, key=lambda each: (not each[1].objects, *_order(each[1]))):
+        step = steps[fault.activity]
+        _, known = told.setdefault((fault.activity, fault.id), (fault, []))
+        for tellings in known:
+            if not _another(tellings[0], event, step, rules):
+                tellings.append(event)
+                break
+        else:
+            if len(known) < _MOST:
+                known.append([event])
+            else:
+                known[-1].append(event)
+    faults: list[Told] = []
+    for fault, known in told.values():
+        for tellings in known:
+            tellings.sort(key=_order)
+            faults.append(Told(fault, tellings[0].at, tuple([each.event_id for each in tellings])))
+    return tuple(sorted(faults, key=lambda each: (each.at, each.events, each.rule.id)))
+
+
+def _another(one: ProcessEvent, other: ProcessEvent, step: Step, rules: Rules) -> bool:
+    """Say whether two tellings of a fault are of two: of another object, or of another time that it was done.
+
+    Who tells of an activity with several attempts at another time tells of another attempt, unless somebody
+    else dates that one a little otherwise, or it is over.
+    """
+    if any(other.objects.get(kind, key) != key for kind, key in one.objects.items()):
+        return True
+    rule, apart = rules.activities[step.activity], abs(one.at - other.at)
+    if not rule.repeats:
+        return apart > SAME_TIME and _doing(one, step) != _doing(other, step)
+    if step.finish is not None and min(one.at, other.at) >= step.finish:
+        return False
+    return apart > (0 if _teller(one, rule) == _teller(other, rule) else SAME_TIME)
+
+
+def _teller(event: ProcessEvent, rule: ActivityRule) -> tuple[Attribute, ...]:
+    said = event.attributes
+    return (event.source or rule.source, said.get("answered_by"), said.get("entered"))
+
+
+def _doing(event: ProcessEvent, step: Step) -> int:
+    """Return which time that an activity was done an event is about, from 0; after the last it is about the last."""
+    finished = [] if step.finish is None else [step.finish]
+    ends = sorted([*[at for at, _ in step.earlier], *finished])
+    done = ends[:1] + [at for before, at in pairwise(ends) if at - before > SAME_TIME]
+    return sum([event.at > at for at in done[:-1]])
 
 
 def _receives(by: Attribute, source: str, rule: ActivityRule, rules: Rules) -> bool:

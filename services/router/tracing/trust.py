@@ -14,15 +14,13 @@ from collections.abc import Mapping
 
 from schemas.vocabulary import Finding
 from services.router.tracing.company import Rules
-from services.router.tracing.members import PROMISE, UNKNOWN
+from services.router.tracing.members import PROMISE, SCHEDULE, UNKNOWN
 from services.router.tracing.model import HOUR, Cause, Evidence, ProcessEvent
-from services.router.tracing.observed import source_of
+from services.router.tracing.observed import SAME_TIME, source_of
 
 Unsworn = Mapping[str, tuple[ProcessEvent, ...]]
 """By attester, what was entered after the complaint about a time before it."""
 
-_SAME_TIME = HOUR
-"""Two attest the same when their times differ by at most an hour."""
 _TOLERATED = 100
 """Shares (ten-thousandths) that move by less have not moved."""
 
@@ -57,9 +55,15 @@ def unsworn(
         # The whole case became known only afterwards (a replay, an import): that says nothing of anybody.
         return {}
     for event in events:
-        if event.recorded_at <= heard_at or event.at > occurred_at:
+        if event.recorded_at <= heard_at or event.activity not in rules.activities:
             continue
-        if event.activity not in rules.activities or (by := attester(event, rules)) is None:
+        if _dates(event):
+            # Whoever has no part in the way to a promise can only shorten their own by a date.
+            if not _takes_part(event, rules):
+                continue
+        elif event.at > occurred_at:
+            continue
+        if (by := attester(event, rules)) is None:
             continue
         source = source_of(event, rules)
         if source is not None and "answered_by" not in event.attributes:
@@ -74,9 +78,26 @@ def unsworn(
     return {by: tuple(found[by]) for by in sorted(found)}
 
 
+def _dates(event: ProcessEvent) -> bool:
+    """Say whether somebody answers by when something had been promised: it is about the time before the complaint."""
+    return event.transition is SCHEDULE and "answered_by" in event.attributes
+
+
+def _takes_part(event: ProcessEvent, rules: Rules) -> bool:
+    """Say whether whoever dates a promise owns a step on the way to it, or manages who does."""
+    by = event.attributes["answered_by"]
+    owners = {
+        rules.activities[key].owner
+        for promise in rules.promises.values()
+        if promise.activity == event.activity
+        for key in promise.chain
+    }
+    return any(by in (owner, rules.departments[owner].managed_by) for owner in owners)
+
+
 def _attests(other: ProcessEvent, event: ProcessEvent, by: str, rules: Rules) -> bool:
     """Say whether somebody else says the same: the same happening, or what follows it, at that time."""
-    if other.activity not in rules.activities or abs(other.at - event.at) > _SAME_TIME:
+    if other.activity not in rules.activities or abs(other.at - event.at) > SAME_TIME:
         return False
     same = other.activity == event.activity and other.transition is event.transition
     follows = event.activity in rules.activities[other.activity].after

@@ -86,7 +86,7 @@ def _expected(evidence: Evidence) -> Expected:
         recorded = microseconds(told) if told else record.timestamp * 1000
         found.recorded[data["case_id"], data["event_id"]] = recorded
         source = data.get("source") or evidence.sources.get(data["activity"])
-        if source is not None:
+        if source is not None and "answered_by" not in data.get("attributes", {}):
             place = record.partition, source
             at = min(microseconds(data["at"]), recorded)
             found.heard[place] = max(found.heard.get(place, 0), at)

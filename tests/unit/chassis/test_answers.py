@@ -27,6 +27,14 @@ def test_what_was_signed_comes_back(case: str, text: str, claimed: datetime | No
     assert token.replace("-", "").replace("_", "").replace(".", "").isalnum()
 
 
+def test_a_link_says_what_is_asked_only_where_it_is_a_date() -> None:
+    """Links that were sent before are the same letter for letter; a date that is asked for comes back as such."""
+    dated = replace(ASKED, fact="due")
+    assert read(sign(dated, SECRET), SECRET) == dated
+    assert read(sign(ASKED, SECRET), SECRET).fact == "finished"
+    assert len(sign(ASKED, SECRET)) < len(sign(dated, SECRET))
+
+
 def test_every_changed_letter_is_noticed() -> None:
     """None of them can be another without the secret; nor can another secret's link be used."""
     token = sign(ASKED, SECRET)

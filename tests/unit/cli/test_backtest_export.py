@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from schemas import topics
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Outcome, Transition
 from services.chassis.clock import microseconds
 from services.chassis.partitioner import partition_for
 from services.chassis.records import Received
@@ -117,6 +117,19 @@ def a_word_without_a_source(pipeline: Pipeline) -> None:
     pipeline.complains()
 
 
+def a_neighbour_s_answer(pipeline: Pipeline) -> None:
+    """That somebody says of another order "not done yet" is not the warehouse's system speaking: packing is not overdue by it."""
+    happen(pipeline, *QUICK, ("picked", 195))
+    pipeline.happens(
+        "picked",
+        1,
+        case_id=NEIGHBOUR,
+        transition=Transition.START,
+        attributes={"answered_by": "warehouse"},
+    )
+    pipeline.complains()
+
+
 def a_word_of_last_night(pipeline: Pipeline) -> None:
     """The ledger speaks again two days after it last spoke, not two days after what it told."""
     happen(pipeline, *QUICK, ("picked", 194), ("packed", 190), ("handed_over", 188))
@@ -157,6 +170,7 @@ def a_letter(pipeline: Pipeline) -> None:
         (an_answer, companies.rules("shop"), Outcome.ASSIGNED),
         (news_afterwards, companies.rules("shop"), Outcome.ASSIGNED),
         (a_word_without_a_source, attested("wms"), Outcome.ASSIGNED),
+        (a_neighbour_s_answer, attested("wms"), Outcome.ASKED),
         (a_word_of_last_night, attested("ledger"), Outcome.WAITING),
         (a_scan_told_late, companies.rules("shop"), Outcome.ASKED),
         (a_worker_that_was_behind, companies.rules("shop"), Outcome.ASSIGNED),

@@ -40,12 +40,12 @@ def browser(engine: Engine) -> TestClient:
 SECRET = b"0123456789abcdef"
 
 
-def asked(engine: Engine, case: Case, **more: str | None) -> None:
+def asked(engine: Engine, case: Case, *, fact: str = "finished", **more: str | None) -> None:
     """Its department was sent a question, which is open."""
     question = {
         "activity": "pack",
         "department": "packing",
-        "fact": "finished",
+        "fact": fact,
         "claimed": None,
         "text": {"id": "Sudah dikemas?", "en": "Packed?"},
     }
@@ -103,6 +103,17 @@ def test_without_a_secret_or_an_address_nothing_leads_there(
     assert "/answers/" not in page
     assert "Packed?" in page
     assert "How to answer" in page
+
+
+def test_a_link_asks_for_a_date_where_a_date_is_asked_for(engine: Engine) -> None:
+    """By when it was promised, and not when it was done."""
+    asked(engine, Case(1), fact="due")
+    browser = answerable(engine, Answering("https://intake.example", SECRET))
+    page = browser.get(f"/complaints/{Case(1).id}").text
+    (token,) = re.findall(r'href="https://intake\.example/answers/([^"]+)"', page)
+    assert read(token, SECRET).fact == "due"
+    assert '"transition": "schedule"' in page
+    assert '"due_at": ' in page
 
 
 def test_a_question_without_an_end_has_no_link(engine: Engine) -> None:

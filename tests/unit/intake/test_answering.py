@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 import httpx
 import pytest
@@ -79,6 +80,20 @@ async def test_done_at_a_time_is_an_event_by_that_department(
     assert event.source is None
 
 
+@pytest.mark.parametrize("language", sorted(WORDS))
+async def test_whoever_answers_reads_what_that_is_once_the_question_was_taken_back(
+    browser: httpx.AsyncClient, publisher: KeepingPublisher, language: str
+) -> None:
+    """The link cannot know: both pages say that nothing more is needed then, and that the answer is a fact of the case."""
+    asked = replace(ASKED, language=language)
+    said = escape(WORDS[language]["back"])
+    assert said in (await browser.get(url(asked))).text
+    told = await browser.post(url(asked), data={"answer": "not_done"})
+    assert told.status_code == 200
+    assert said in told.text
+    assert stored(publisher).transition == "start"
+
+
 async def test_not_done_yet_is_a_start_by_now(
     browser: httpx.AsyncClient, publisher: KeepingPublisher
 ) -> None:
@@ -86,6 +101,32 @@ async def test_not_done_yet_is_a_start_by_now(
     assert (await browser.post(url(), data={"answer": "not_done"})).status_code == 200
     event = stored(publisher)
     assert (event.transition, event.at) == ("start", NOW)
+
+
+async def test_by_when_it_was_promised_is_answered_with_a_date(
+    browser: httpx.AsyncClient, publisher: KeepingPublisher
+) -> None:
+    """It may lie ahead; that it is done, or not yet, is no answer to this question."""
+    asked = replace(ASKED, fact="due")
+    shown = (await browser.get(url(asked))).text
+    assert shown.count('<form method="post">') == 1
+    assert WORDS["id"]["promised"] in shown
+    assert " max=" not in shown
+    for answer in ("finished", "not_done", "confirm"):
+        told = await browser.post(url(asked), data={"answer": answer, "at": "2026-03-02T08:15"})
+        assert told.status_code == 422
+    told = await browser.post(url(asked), data={"answer": "due", "at": "soon"})
+    assert told.status_code == 422
+    assert WORDS["id"]["moment"].format(zone="Asia/Jakarta") in told.text
+    assert (await browser.post(url(), data={"answer": "due", "at": ""})).status_code == 422
+    assert publisher.stored == []
+
+    told = await browser.post(url(asked), data={"answer": "due", "at": "2026-03-09T17:00"})
+    assert told.status_code == 200
+    event = stored(publisher)
+    assert (event.transition, event.at) == ("schedule", NOW)
+    assert event.due_at == datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
+    assert event.attributes == {"answered_by": "packing"}
 
 
 async def test_what_somebody_else_says_is_confirmed_with_one_tap(

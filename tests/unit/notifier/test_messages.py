@@ -217,6 +217,27 @@ def test_an_answer_only_has_to_be_filled_in() -> None:
 
 
 @pytest.mark.parametrize("language", ["id", "en", "pt"])
+def test_by_when_something_was_promised_is_answered_with_that_date(language: str) -> None:
+    """A schedule event with the date to fill in, a link that asks for it, and nothing that could be "not done yet"."""
+    asked = asking(language, fact="due")
+    assert "not_done" not in asked
+    date = "YYYY-MM-DDThh:mm:ss+07:00"
+    assert asked["answer"] == {
+        "case_id": "order-1",
+        "activity": "picked",
+        "transition": "schedule",
+        "at": date,
+        "due_at": date,
+        "attributes": {"answered_by": "packing"},
+    }
+    assert "`due_at`" in asked["explanation"][3]
+    assert "`not_done`" not in asked["explanation"][3]
+    tapped = tapping(language, fact="due")
+    assert read(tapped["answer_url"].rpartition("/")[2], SECRET).fact == "due"
+    assert read(tapping(language)["answer_url"].rpartition("/")[2], SECRET).fact == "finished"
+
+
+@pytest.mark.parametrize("language", ["id", "en", "pt"])
 @pytest.mark.parametrize("reason", ["retraced", "answered", "unanswered", "withdrawn_by_customer"])
 def test_what_is_taken_back_says_why_first(language: str, reason: str) -> None:
     """Before what is known now: why it is taken back, and that nothing more is to be done."""

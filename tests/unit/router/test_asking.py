@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
-from schemas.vocabulary import ComplaintState, LocatedBy, Outcome, Role
+from schemas.vocabulary import ComplaintState, LocatedBy, Outcome, Role, Transition
 from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
+from services.router.stages import rows
+from tests.support import companies
+from tests.unit.router import test_stages
 from tests.unit.router.test_finding import IN_TIME, PHONE, ambiguous, complains, order, says
 from tests.unit.router.test_stages import NOW, Pipeline, tick
 
@@ -104,6 +108,61 @@ def test_the_department_is_asked_once_and_its_answer_decides(pipeline: Pipeline)
     assert Role.ANSWER not in told.roles
 
 
+def test_who_publishes_a_promise_says_by_when_it_was_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A company whose promises are dates that its systems tell, and none is on record: asked once, and the date decides."""
+    shop = companies.company("shop")
+    promise = replace(shop.rules.promises["delivery"], start=None, within=None, withins=())
+    rules = replace(shop.rules, promises={**shop.rules.promises, "delivery": promise})
+    monkeypatch.setattr(test_stages, "SHOP", replace(shop, rules=rules))
+    pipeline = Pipeline(tmp_path)
+    order(pipeline, "INV-1", (*WITHOUT_PICKING[:4], ("picked", 84.0), *WITHOUT_PICKING[4:]))
+    pipeline.complains()
+    (asked,) = questions(pipeline, "digital")
+    assert asked.question is not None
+    assert (asked.question.fact, asked.question.activity) == ("due", "delivered")
+
+    pipeline.happens(
+        "delivered",
+        -4,
+        event_id="the date",
+        transition=Transition.SCHEDULE,
+        due_at=NOW - timedelta(hours=52),
+        attributes={"answered_by": "digital"},
+    )
+    told = pipeline.inbox("digital")[-1]
+    assert isinstance(told, AssignmentWithdrawnV1)
+    assert told.reason == "answered"
+    last = pipeline.decisions[-1]
+    assert (last.outcome, last.causes[0].department) == (Outcome.ASSIGNED, "warehouse")
+    pipeline.close()
+
+
+def test_a_person_s_answer_is_not_its_source_speaking(pipeline: Pipeline) -> None:
+    """Whoever says "not done yet" about one order tells nothing of the others that the system is silent about."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+
+    def marks() -> list[list[tuple[bytes, bytes]]]:
+        return [
+            [*partition.store.items(rows.WATERMARKS), *partition.store.items(rows.HEARD)]
+            for partition in pipeline.partitions.values()
+        ]
+
+    before = marks()
+    assert any(before)
+    pipeline.happens(
+        "picked",
+        -1,
+        event_id="not done yet",
+        transition=Transition.START,
+        recorded_at=NOW + timedelta(hours=1),
+        attributes={"answered_by": "warehouse"},
+    )
+    assert marks() == before
+
+
 def test_news_that_makes_the_question_needless_takes_it_back(pipeline: Pipeline) -> None:
     """A scan that was on its way tells what was asked: the warehouse need not answer any more."""
     order(pipeline, "INV-1", WITHOUT_PICKING)
@@ -115,6 +174,29 @@ def test_news_that_makes_the_question_needless_takes_it_back(pipeline: Pipeline)
     assert isinstance(told, AssignmentWithdrawnV1)
     assert (told.assignment_id, told.reason) == (asked.assignment_id, "retraced")
     assert pipeline.decisions[-1].causes[0].department == "packing"
+
+
+def test_an_answer_to_a_question_taken_back_is_one_more_fact(pipeline: Pipeline) -> None:
+    """What adds nothing moves nothing; against its sender's interest it counts, and nobody is asked for it again."""
+    order(pipeline, "INV-1", WITHOUT_PICKING)
+    pipeline.complains()
+    pipeline.happens("picked", 190, event_id="scan", recorded_at=NOW - timedelta(hours=100))
+    told = len(pipeline.inbox("warehouse"))
+    decided = len(pipeline.decisions)
+    answers(pipeline, 190, NOW + timedelta(hours=1))
+    assert (len(pipeline.inbox("warehouse")), len(pipeline.decisions)) == (told, decided)
+    assert pipeline.dead_letters == []
+
+    pipeline.happens(
+        "picked",
+        84,
+        event_id="another link",
+        recorded_at=NOW + timedelta(hours=2),
+        attributes={"answered_by": "warehouse"},
+    )
+    assert pipeline.decisions[-1].causes[0].department == "warehouse"
+    assert len(questions(pipeline)) == 1
+    assert pipeline.status.state is not ComplaintState.ASKED
 
 
 def test_an_answer_that_clears_its_sender_is_traced_at_once(pipeline: Pipeline) -> None:

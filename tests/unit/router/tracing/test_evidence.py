@@ -22,6 +22,7 @@ from services.router.tracing.model import (
     SymptomScore,
 )
 from services.router.tracing.plausible import plausibility
+from services.router.tracing.reasoning import Looks
 from services.router.tracing.timeline import build
 from services.router.tracing.tracer import trace
 from services.router.tracing.worktime import WorkingTime
@@ -193,6 +194,101 @@ def test_the_same_sent_again_under_another_id_counts_once(order: Order) -> None:
     twice = order.complain(200)
     assert twice.digest() == once.digest()
     assert Finding.DUPLICATE in findings(twice)
+
+
+def fault(
+    order: Order,
+    name: str,
+    hour: float,
+    activity: str = "packed",
+    source: str | None = None,
+    parcel: str | None = None,
+    **said: str,
+) -> Order:
+    order.event(activity, hour, "fail", fault=name, **said)
+    objects = {} if parcel is None else {"parcel": parcel}
+    order.events[-1] = replace(order.events[-1], source=source, objects=objects)
+    return order
+
+
+def test_a_fault_told_twice_weighs_once(order: Order) -> None:
+    """Damage in packing and damage on the way are as likely, however often packing's is told, by whomever and when."""
+    fault(order.usual(), "damaged_in_packing", 15)
+    fault(order, "damaged_in_transit", 60, "delivered")
+    once = order.complain(90, "damaged_item")
+    fault(order, "damaged_in_packing", 15, source="courier-api")
+    fault(order, "damaged_in_packing", 40)
+    fault(order, "damaged_in_packing", 80, source="care-desk", entered="manual")
+    again = order.complain(90, "damaged_item")
+    assert [(c.department, c.parts) for c in again.causes] == [
+        (c.department, c.parts) for c in once.causes
+    ]
+    assert shares(again)["packing"] == shares(again)["courier"]
+    assert again.digest() == once.digest()
+    assert again.confidence_parts == once.confidence_parts
+    packing = next(cause for cause in again.causes if cause.department == "packing")
+    assert len(packing.events) == 4, "each telling is named"
+    said = [s for s in again.explanation["en"] if "damaged in packing" in s.text]
+    assert [set(s.events) for s in said] == [set(packing.events)], "and told as one"
+
+
+def test_what_went_wrong_with_two_parcels_weighs_twice(order: Order) -> None:
+    """Damage of B is not damage of A told again; who names no parcel tells one of the two again."""
+    alone = shares(
+        fault(order.usual(), "damaged_in_packing", 15, parcel="A").complain(90, "damaged_item")
+    )
+    both = shares(fault(order, "damaged_in_packing", 15, parcel="B").complain(90, "damaged_item"))
+    assert both["packing"] > alone["packing"]
+    assert shares(fault(order, "damaged_in_packing", 14).complain(90, "damaged_item")) == both
+
+
+def test_what_went_wrong_again_when_it_was_done_again_weighs_twice(order: Order) -> None:
+    """Packed and damaged, packed anew a day later and damaged again."""
+    fault(order.usual(), "damaged_in_packing", 15).event("packed", 46).event("handed_over", 50)
+    alone = shares(order.complain(120, "damaged_item"))
+    assert shares(fault(order, "damaged_in_packing", 16.5).complain(120, "damaged_item")) == alone
+    again = shares(fault(order, "damaged_in_packing", 45).complain(120, "damaged_item"))
+    assert again["packing"] > alone["packing"]
+
+
+def test_two_things_that_went_wrong_weigh_both(order: Order) -> None:
+    """A visit that was made up, and how the courier behaved at the next moment."""
+    order.usual(until="handed_over")
+    alone = shares(fault(order, "forged_attempt", 60, "delivered").complain(75, "staff_conduct"))
+    both = shares(fault(order, "courier_conduct", 60, "delivered").complain(75, "staff_conduct"))
+    assert both["courier"] > alone["courier"]
+
+
+def test_each_attempt_that_failed_is_a_fault_of_its_own(order: Order) -> None:
+    """Twice nobody came: two; the same visit dated twenty minutes later by the care desk is one."""
+    order.usual(until="handed_over")
+    alone = shares(fault(order, "forged_attempt", 60, "delivered").complain(75, "staff_conduct"))
+    fault(order, "forged_attempt", 60.3, "delivered", "care-desk")
+    assert shares(order.complain(75, "staff_conduct")) == alone
+    twice = shares(fault(order, "forged_attempt", 70, "delivered").complain(75, "staff_conduct"))
+    assert twice["courier"] > alone["courier"]
+
+
+def test_a_fault_told_without_end_is_told_in_a_few_sentences(order: Order) -> None:
+    """A machine that reports the same attempt every minute: all events are named, and nobody reads hundreds of lines."""
+    order.usual(until="handed_over")
+    for minute in range(300):
+        fault(order, "forged_attempt", 40 + minute / 60, "delivered")
+    decision = order.complain(75, "staff_conduct")
+    assert len(decision.causes[0].events) == 300
+    said = [s for s in decision.explanation["en"] if "an attempt recorded" in s.text]
+    assert len(said) == 20
+    assert sum(len(s.events) for s in said) == 300
+
+
+def test_what_is_told_once_it_is_over_is_no_further_attempt(order: Order) -> None:
+    """A parcel that came damaged, reported on the day and again the day after."""
+    order.usual()
+    alone = shares(
+        fault(order, "damaged_in_transit", 73, "delivered").complain(120, "damaged_item")
+    )
+    fault(order, "damaged_in_transit", 97, "delivered")
+    assert shares(order.complain(120, "damaged_item")) == alone
 
 
 # -- hand-overs, attempts, parts --------------------------------------------------------------------------
@@ -410,6 +506,91 @@ def test_an_export_or_an_outage_never_adds_blame(hour: int, source: str, nightly
 
 
 # -- the promise, contradictions, candidates, which case -----------------------------------------------------
+
+
+def undated(shop: Rules, **changes: object) -> Order:
+    """An order of a company whose promises are dates in events, confirmed five days late; no date is on record."""
+    promise = replace(shop.promises["delivery"], start=None, within=None, withins=(), **changes)  # type: ignore[arg-type]
+    rules = replace(shop, promises={**shop.promises, "delivery": promise})
+    return Order(rules).usual(confirmed=120)
+
+
+def dated(order: Order, due: float, by: str, recorded: float = 202) -> Order:
+    order.event("delivered", recorded, "schedule", due=due, answered_by=by)
+    return order
+
+
+def test_a_promise_without_a_date_is_asked_of_whoever_publishes_it(shop: Rules) -> None:
+    """Nobody knows whether it was late: its publisher is asked by when it was due, and the answer decides."""
+    order = undated(shop)
+    asked = order.complain(200)
+    assert asked.outcome is Outcome.ASKED
+    assert asked.question is not None
+    assert (asked.question.activity, asked.question.department) == ("delivered", "digital")
+    assert asked.question.fact == "due"
+    assert asked.question.text["en"] == "By when was delivery promised to the customer?"
+    assert {cause.kind for cause in asked.causes} == {CauseKind.UNKNOWN}
+
+    late = dated(order, 148, "digital").complain(200, as_of=203)
+    assert late.causes[0].department == "back-office"
+    assert late.outcome is Outcome.ASSIGNED
+    assert Finding.ANSWERED in findings(late)
+    assert late.question is None
+
+
+def test_a_due_date_answered_that_was_kept_names_nobody(shop: Rules) -> None:
+    """Delivered in time by what was promised: a person reads the words, and nobody is asked again."""
+    decision = dated(undated(shop), 300, "digital").complain(200, as_of=203)
+    assert decision.outcome is Outcome.TRIAGE
+    assert {cause.kind for cause in decision.causes} == {CauseKind.UNKNOWN}
+
+
+def test_who_has_a_part_in_the_way_moves_nobody_else_by_a_due_date(shop: Rules) -> None:
+    """A promise that the warehouse publishes: that it was missed names others, so its word alone is set aside."""
+    order = undated(shop, publisher="warehouse")
+    assert order.complain(200, as_of=201).question is None, "a useless answer is not asked for"
+    decision = dated(order, 148, "warehouse").complain(200, as_of=203)
+    assert Finding.SELF_SERVING in findings(decision)
+    assert "back-office" not in shares(decision)
+
+
+def test_a_promise_whose_beginning_nothing_shows_is_not_asked_for(shop: Rules) -> None:
+    """It may never have been given."""
+    order = undated(shop)
+    promise = replace(order.rules.promises["delivery"], start="refund_requested")
+    order.rules = replace(order.rules, promises={**order.rules.promises, "delivery": promise})
+    assert order.complain(200).question is None
+
+
+def test_a_due_date_answered_is_no_word_of_its_source(shop: Rules) -> None:
+    """A courier that tells every other night is as silent as before about a parcel whose date was asked."""
+    rules = change(shop, "courier-api", assumed=False, every=48 * HOUR)
+    order = undated(rules)
+    order.events.pop()
+    order.watermarks = {"courier-api": PLACED + 150 * HOUR}
+    decision = dated(order, 148, "digital", recorded=262).complain(260, as_of=265)
+    assert "courier" not in shares(decision)
+
+
+def test_a_date_that_is_answered_moves_none_on_record(order: Order) -> None:
+    """Not even one that is said to have been given before the complaint."""
+    order.usual(confirmed=120).event("delivered", 0, "schedule", due=148)
+    before = order.complain(200, as_of=203)
+    assert before.causes[0].department == "back-office"
+    dated(order, 300, "digital", recorded=100)
+    order.events[-1] = replace(order.events[-1], recorded_at=PLACED + 202 * HOUR)
+    assert order.complain(200, as_of=203).causes == before.causes
+
+
+def test_each_date_that_may_be_answered_is_looked_at(shop: Rules) -> None:
+    """Two answers that differ in nothing but the date are two cases."""
+    order = undated(shop)
+    at = PLACED + 200 * HOUR
+    complaint = Complaint("c1", at, "id", (SymptomScore("late_delivery", 0.9),))
+    looks = Looks(complaint, Case("o1", tuple(order.events)), order.rules, at)
+    one, other = (dated(Order(shop), due, "digital", 200).events[0] for due in (148, 300))
+    assert looks.told(one).named == PARTS
+    assert looks.told(other).named == 0
 
 
 def test_who_publishes_a_promise_that_cannot_be_kept_is_named_with_it(order: Order) -> None:

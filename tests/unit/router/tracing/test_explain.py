@@ -219,6 +219,68 @@ def test_the_counterfactual_is_true_of_any_case(
         assert lateness.late <= 0
 
 
+def in_parcels(shared: list[tuple[str, int]], parcels: list[list[tuple[str, int]]]) -> Case:
+    """A case whose last steps each parcel went through on its own."""
+    events = list(case_of(shared).events)
+    for name, steps in zip("AB", parcels, strict=True):
+        events += [
+            replace(event, event_id=f"{event.event_id}-{name}", objects={"parcel": name})
+            for event in case_of(steps).events
+        ]
+    return Case("o1", tuple(events))
+
+
+def hours_to(*steps: tuple[str, float]) -> list[tuple[str, int]]:
+    return [(activity, PLACED + round(hour * HOUR)) for activity, hour in steps]
+
+
+def test_a_part_that_came_late_as_well_is_not_left_out() -> None:
+    """B was packed four days late; A came two days late by its own way: B alone would have saved two days, not the promise."""
+    shared = hours_to(*zip(CHAIN[:5], (0, 1, 2, 5, 13), strict=True))
+    a = hours_to(("packed", 17), ("handed_over", 25), ("delivered", 196))
+    b = hours_to(("packed", 113), ("handed_over", 121), ("delivered", 244))
+    both = texts(late(in_parcels(shared, [a, b]), PLACED + 250 * HOUR))
+    assert not [text for text in both if "would have been kept" in text]
+    assert "Had packing kept to its plan, the customer would have waited 48 h less." in both
+    in_time = hours_to(("packed", 17), ("handed_over", 25), ("delivered", 70))
+    b[-1] = ("delivered", PLACED + 190 * HOUR)
+    alone = texts(late(in_parcels(shared, [in_time, b]), PLACED + 250 * HOUR))
+    assert "Had packing been finished by 4 Mar 08:00, the promise would have been kept." in alone
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 6_000), min_size=4, max_size=4),
+    *[st.lists(st.integers(0, 6_000), min_size=1, max_size=3) for _ in "AB"],
+    st.integers(0, 12_000),
+)
+@example([60, 60, 4_000, 480], [240, 480, 6_000], [240, 480, 2_880], 0)
+@example([60, 60, 5_900, 480], [240, 480, 4_000], [240, 480, 2_880], 0)  # confirmed late for both
+@example([60, 60, 180, 480], [240, 480, 9_000], [240, 480, 8_000], 0)  # both late in delivery
+@example([60, 60, 180, 480], [6_000, 480, 4_000], [240, 480, 8_000], 0)  # each by its own step
+def test_the_counterfactual_is_true_of_every_part(
+    minutes: list[int], a: list[int], b: list[int], since: int
+) -> None:
+    """The step finished at the time told, in each parcel that was later: all of them keep the promise."""
+    times = list(accumulate([PLACED, *(each * HOUR // 60 for each in minutes)]))
+    shared = list(zip(CHAIN, times, strict=False))
+    parcels = [
+        list(zip(CHAIN[4:], accumulate(own, initial=times[-1]), strict=False))[1:]
+        for own in ([each * HOUR // 60 for each in minutes] for minutes in (a, b))
+    ]
+    as_of = max(steps[-1][1] for steps in parcels) + since * HOUR // 60
+    for activity, by in told_times(late(in_parcels(shared, parcels), as_of)):
+        for own in parcels:
+            steps = [*shared, *own]
+            if by < dict(steps).get(activity, as_of):
+                steps = in_time_after(steps, as_of, activity, by, SHOP)
+            case, at = case_of(steps), max(as_of if len(steps) < len(CHAIN) else 0, steps[-1][1])
+            rule = SHOP.promises["delivery"]
+            lateness = measure(rule, case, build(case, SHOP, at, at), SHOP, at, denied=True)
+            assert lateness.late is not None
+            assert lateness.late <= 0
+
+
 def test_a_promise_too_short_stands_beside_a_step_that_took_longer(order: Order) -> None:
     """That every step kept to its plan is said only where every one did."""
     order.event("delivered", 0.5, "schedule", due=40).usual(picked=72)

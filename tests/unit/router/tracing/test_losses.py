@@ -118,6 +118,18 @@ def test_whoever_says_that_it_is_not_done_is_believed(order: Order) -> None:
     assert decision.causes[0].parts == PARTS
 
 
+def test_who_says_by_when_it_was_promised_does_not_say_that_it_is_not_done(order: Order) -> None:
+    """Only an answer about the step itself ends the doubt that its event was lost."""
+    order.usual(until="picked")
+    at = PLACED + 200 * HOUR
+    complaint = Complaint("c1", at, "id", (SymptomScore("late_delivery", 0.95),))
+    doubted = trace(complaint, Case("o1", tuple(order.events), {}, DROPS), order.rules, at)
+    order.event("packed", 199, "schedule", answered_by="digital")
+    dated = trace(complaint, Case("o1", tuple(order.events), {}, DROPS), order.rules, at)
+    assert dated.causes == doubted.causes
+    assert dated.causes[0].parts < PARTS
+
+
 def test_what_is_finished_is_not_doubted(order: Order) -> None:
     """A delay between two completions that are on record stands, however many other events get lost."""
     order.usual(picked=150)
