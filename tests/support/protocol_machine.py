@@ -89,9 +89,14 @@ class ProtocolMachine(RuleBasedStateMachine):
             worker.crash()
         self.world.broker.trouble = ""
 
-    @rule(who=WHO, call=st.sampled_from(CALLS), calls=st.sampled_from((0, 3, 1000)))
-    def lose_broker(self, who: int, call: str, calls: int) -> None:
-        """The broker ends in the middle of a checkpoint and comes back; the worker starts over, as far as it gets."""
+    @rule(
+        who=WHO,
+        call=st.sampled_from(CALLS),
+        calls=st.sampled_from((0, 3, 1000)),
+        twice=st.booleans(),
+    )
+    def lose_broker(self, who: int, call: str, calls: int, *, twice: bool) -> None:
+        """The broker ends in a checkpoint and comes back, perhaps twice; the worker starts over, as far as it gets."""
         worker = self._living(who)
         if worker is None or worker.task is not None:
             return
@@ -104,6 +109,8 @@ class ProtocolMachine(RuleBasedStateMachine):
             self.world.feed(calls % PARTITIONS)
             worker.fetch(1)
             worker.lose_broker()
+            if twice and worker.until("init"):
+                worker.lose_broker()
             self.go_on(who, calls)
             # What was fetched before it.
             self.handle(who)

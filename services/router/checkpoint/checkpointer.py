@@ -267,9 +267,12 @@ class Checkpointer:
             KafkaException: it refuses.
         """
         await self._answered()
-        await self._ended(
-            asyncio.ensure_future(self._blocking(self._transactions, self._producer.start))
-        )
+        starting = asyncio.ensure_future(self._blocking(self._transactions, self._producer.start))
+        try:
+            await self._ended(starting)
+        except TransactionLost:
+            self._give_up()
+            raise
 
     async def _due(self) -> None:
         """Wait until rows or outputs are to be committed, or offsets alone for long enough."""

@@ -451,3 +451,24 @@ def test_a_transaction_that_is_given_up_may_arrive_late(world: World) -> None:
         worker.commit()
         world.look()
     everything_balances(world)
+
+
+def test_a_broker_may_be_lost_again_before_the_worker_has_started_over(world: World) -> None:
+    """What hung first hangs on by itself: nothing waits behind it."""
+    worker = world.workers[0]
+    world.feed(0)
+    worker.boot()
+    world.all_to(worker)
+    worker.work()
+    worker.begin(worker.checkpointer.checkpoint())
+    assert worker.until("commit")
+    worker.lose_broker()
+    for _ in range(2):
+        assert worker.until("init")
+        worker.lose_broker()
+    worker.finish()
+    assert worker.alive, world.deaths
+    worker.work()
+    worker.commit()
+    worker.late()
+    everything_balances(world)
