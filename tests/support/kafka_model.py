@@ -107,6 +107,8 @@ class Broker:
         """The name of a call that fails the next time it is made, once."""
         self.away = False
         """Whether producers reach nobody, and say so."""
+        self.refuses = False
+        """Whether it answers whoever asks for topics with a refusal."""
         self._epochs: dict[str, int] = {}
 
     # -- logs -------------------------------------------------------------------
@@ -335,11 +337,14 @@ class Producer:
             # No less than librdkafka: who asks in a loop would use a processor up.
             time.sleep(min(timeout, 0.02))
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        if self._broker.refuses:
+            raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
 
     def init_transactions(self, _timeout: float = 0) -> None:
-        self._step("init")
         while self._broker.away:
             time.sleep(0.01)
+        # Behind the wait: whoever has ended meanwhile asks for nothing any more.
+        self._step("init")
         self._epoch = self._broker.fence(self._tid)
 
     def begin_transaction(self) -> None:

@@ -4,14 +4,14 @@ It stands apart because it is the only user of librdkafka's transactional produc
 generation and member id that were captured at assignment, never later: a worker that was stopped beyond its session and woken
 again offers its old generation and is refused.
 
-Hazard: any error here is final for the process (the caller ends it); there is no retry that would be right in every case.
+Hazard: any error here is final for the process (the caller ends it); there is no retry that would be right in every case.  A broker
+that is lost is no error of its own: it is waited for, and what was under way is left to a client that is given up.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +28,13 @@ LARGEST_RECORD: Final = 990_000
 """Bytes of a key and a value: librdkafka takes a million, a broker as much with the headers, unless it is told otherwise."""
 _STEP_SECONDS: Final = 30.0
 _ANSWER_SECONDS: Final = 0.5
+_AWAY: Final = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001 - confluent-kafka's public constants begin with _
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    }
+)
 _POLL_EVERY: Final = 2_000
 
 
@@ -132,16 +139,23 @@ class TransactionalProducer:
         """With no transaction open: wait until a broker answers, for as long as that takes or until it is not `wanted`.
 
         Nothing can hang here as it can in a transaction, and a process that starts again would wait for the same broker.
+
+        Raises:
+            KafkaException: one answers, and refuses.
         """
         if self.lost():
             self._renew()
         while wanted():
-            with suppress(KafkaException):
+            try:
                 self._producer.list_topics(self._changelog_topic, timeout=_ANSWER_SECONDS)
-                # What it could not reach before is told by now, and is over.
-                self._producer.poll(0)
-                self._lost = False
-                return
+            except KafkaException as error:
+                if error.args[0].code() not in _AWAY:
+                    raise
+                continue
+            # What it could not reach before is told by now, and is over.
+            self._producer.poll(0)
+            self._lost = False
+            return
 
     def _renew(self) -> None:
         """Trap: the first transaction after a broker was killed may hang in `send_offsets_to_transaction`, with no end.

@@ -15,7 +15,7 @@ import pytest
 
 from services.router.checkpoint import checkpointer as checkpointers
 from tests.support.kafka_model import COMMITTING
-from tests.support.protocol_world import CHANGELOG, PARTITIONS, World, in_memory
+from tests.support.protocol_world import CHANGELOG, PARTITIONS, Worker, World, in_memory
 from tests.support.removals import without
 
 
@@ -34,15 +34,27 @@ def everything_balances(world: World) -> None:
     world.settle()
 
 
+def at_work(world: World) -> Worker:
+    """The first worker: it owns everything, and has handled a record that is not committed yet."""
+    worker = world.workers[0]
+    world.feed(0)
+    worker.boot()
+    world.all_to(worker)
+    worker.work()
+    return worker
+
+
+def stopped_before(world: World, call: str) -> Worker:
+    """The same, in its checkpoint, just before a call to the broker."""
+    worker = at_work(world)
+    worker.begin(worker.checkpointer.checkpoint())
+    assert worker.until(call)
+    return worker
+
+
 def outputs_in_one_transaction_with_their_offsets(world: World) -> None:
     """A worker ends after its offsets and before its commit."""
-    first = world.workers[0]
-    world.feed(0)
-    first.boot()
-    world.all_to(first)
-    first.work()
-    first.begin(first.checkpointer.checkpoint())
-    assert first.until("commit")
+    first = stopped_before(world, "commit")
     first.crash()
     everything_balances(world)
 
@@ -119,13 +131,7 @@ def an_aborted_transaction_in_the_changelog(world: World) -> None:
 
 def rows_that_were_never_committed(world: World) -> None:
     """A worker ends before its commit and starts again on the same folder."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("commit")
+    worker = stopped_before(world, "commit")
     worker.crash()
     worker.boot()
     world.all_to(worker)
@@ -205,13 +211,7 @@ def a_poisoned_record(world: World) -> None:
 
 def a_transaction_that_fails(world: World) -> None:
     """The coordinator has aborted a transaction that took too long; more records come."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("offsets")
+    worker = stopped_before(world, "offsets")
     world.broker.members.clear()
     worker.finish()
     world.broker.members.add("w0-id")
@@ -244,13 +244,7 @@ def a_changelog_of_another_life(world: World) -> None:
 
 def a_broker_lost_in_a_transaction(world: World) -> None:
     """More is fetched behind it, and lies in a channel while the worker starts over."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("flush")
+    worker = stopped_before(world, "flush")
     world.feed(0)
     worker.fetch(1)
     worker.lose_broker()
@@ -294,11 +288,7 @@ def test_without_the_fence_the_harm_is_seen(fence: str, world: World) -> None:
 
 def restore_over_markers(world: World) -> bool:
     """Restore a changelog that ends in a marker; whether it came to an end."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
+    worker = at_work(world)
     worker.commit()
     world.time_passes()
     worker.crash()
@@ -322,13 +312,7 @@ def test_without_counting_markers_a_restore_waits(world: World) -> None:
 
 def start_after_a_crash(world: World) -> bool:
     """End a worker with its transaction open and start it again; whether it has to wait for its own past."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("commit")
+    worker = stopped_before(world, "commit")
     worker.crash()
     worker.boot()
     world.rebalance(dict.fromkeys(range(PARTITIONS), worker))
@@ -350,13 +334,7 @@ def test_with_another_id_it_waits_for_itself(world: World) -> None:
 
 def commit_that_does_not_end(world: World) -> bool:
     """A broker that never answers a commit; whether the worker ended of itself within half a second."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("commit")
+    worker = stopped_before(world, "commit")
     task = worker.task
     assert task is not None
     world.loop.run_until_complete(asyncio.wait({task}, timeout=0.5))
@@ -395,11 +373,7 @@ def until(holds: Callable[[], bool], world: World) -> None:
 
 def bereft(world: World) -> asyncio.Task[None]:
     """The first worker's checkpoints, beginning with one for which it lost its broker before."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
+    worker = at_work(world)
     world.broker.away = True
     running = world.loop.create_task(worker.checkpointer.run(nothing_to_start_over))
     world.loop.run_until_complete(asyncio.wait({running}, timeout=0.5))
@@ -420,28 +394,36 @@ def test_a_broker_that_is_lost_between_two_transactions_is_waited_for(world: Wor
     everything_balances(world)
 
 
+def test_a_broker_that_comes_back_and_refuses_ends_the_worker(world: World) -> None:
+    """Only its absence is waited for: what it will not allow has to be told, not waited for in silence."""
+    running = bereft(world)
+    world.broker.refuses = True
+    world.broker.away = False
+    world.loop.run_until_complete(asyncio.wait({running}, timeout=10))
+    assert running.done()
+    assert "TOPIC_AUTHORIZATION_FAILED" in repr(running.exception())
+    world.workers[0].crash()
+    world.broker.refuses = False
+    everything_balances(world)
+
+
 def test_the_end_does_not_wait_for_a_broker_that_was_lost(world: World) -> None:
     """SIGTERM with the broker away: the last transaction is tried at once, and has its deadline."""
     running = bereft(world)
     finishing = world.loop.create_task(world.workers[0].checkpointer.finish())
     world.loop.run_until_complete(asyncio.wait({finishing, running}, timeout=10))
+    # As the end of the process does: what waits in it does not go on.
+    world.workers[0].crash()
     world.broker.away = False
     assert running.done()
     assert "did not end" in repr(finishing.exception())
     running.exception()
-    world.workers[0].crash()
     everything_balances(world)
 
 
 def test_a_transaction_that_is_given_up_may_arrive_late(world: World) -> None:
     """Whatever is left of it reaches the broker after its worker has started over, and is refused."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("commit")
+    worker = stopped_before(world, "commit")
     worker.lose_broker()
     worker.finish()
     assert worker.alive, world.deaths
@@ -455,13 +437,7 @@ def test_a_transaction_that_is_given_up_may_arrive_late(world: World) -> None:
 
 def test_a_broker_may_be_lost_again_before_the_worker_has_started_over(world: World) -> None:
     """What hung first hangs on by itself: nothing waits behind it."""
-    worker = world.workers[0]
-    world.feed(0)
-    worker.boot()
-    world.all_to(worker)
-    worker.work()
-    worker.begin(worker.checkpointer.checkpoint())
-    assert worker.until("commit")
+    worker = stopped_before(world, "commit")
     worker.lose_broker()
     for _ in range(2):
         assert worker.until("init")
