@@ -25,9 +25,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import aiohttp
 import psutil
-import uvicorn
+from aiohttp import web
 
 from bench.cluster import Cluster
 from bench.machine import Machine
@@ -41,6 +41,7 @@ ROUNDS_SECONDS: Final = 150.0
 """No further round of one rate begins after this."""
 PATIENCE_SECONDS: Final = 20.0
 """For events that are still to be read, and after the last POST for webhooks that are still to come."""
+_ANSWERED_WITHIN: Final = aiohttp.ClientTimeout(total=30.0)
 PREFIX: Final = "latency-akar-"
 _COMPLAINT: Final = re.compile(rb'"complaint_id": ?"([^"]+)"')
 
@@ -69,6 +70,8 @@ class Timing:
     """Complaints that reached a webhook."""
     cpu: dict[str, float]
     """Process -> CPU milliseconds per complaint; `broker` is the broker's."""
+    own: float
+    """CPU milliseconds per complaint of what sends and receives here, which shares the machine with all of them."""
 
 
 class Webhooks:
@@ -78,40 +81,22 @@ class Webhooks:
         self.first: dict[str, float] = {}
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._app, interface="asgi3", log_level="error", access_log=False, lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-        # Ours is the main program: signals are not this server's.
-        self._server.capture_signals = _no_signals  # type: ignore[method-assign]
-        self._task: asyncio.Task[None] | None = None
+        self._runner = web.ServerRunner(web.Server(self._called, access_log=None))
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Serve on the running loop."""
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket).start()
 
     async def stop(self) -> None:
         """Serve no longer."""
-        self._server.should_exit = self._server.force_exit = True
-        if self._task is not None:
-            await self._task
+        await self._runner.cleanup()
 
-    async def _app(self, _scope: Any, receive: Any, send: Any) -> None:
+    async def _called(self, request: web.BaseRequest) -> web.Response:
         now = time.monotonic()
-        body, more = b"", True
-        while more:
-            part = await receive()
-            body += part.get("body", b"")
-            more = part.get("more_body", False)
-        for found in _COMPLAINT.findall(body):
+        for found in _COMPLAINT.findall(await request.read()):
             self.first.setdefault(found.decode(), now)
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
-class _no_signals:  # noqa: N801 - stands in for a method
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
+        return web.Response(status=204)
 
 
 @dataclass(slots=True)
@@ -140,15 +125,15 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
     Raises:
         RuntimeError: No webhook was called at all, or posts were refused.
     """
-    async with httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=64)) as client:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as client:
         warm = [f"{name}-w{number}" for number in range(int(load.per_second * WARM_UP_SECONDS))]
         counted = [f"{name}-{number}" for number in range(int(load.per_second * load.seconds))]
         await target.prepare(warm + counted)
         await _settled(await _send(client, target, warm, load.per_second), webhooks)
-        before = _cpu(target.processes)
+        before, own = _cpu(target.processes), time.process_time()
         shots = await _send(client, target, counted, load.per_second)
         await _settled(shots, webhooks)
-        after = _cpu(target.processes)
+        after, own = _cpu(target.processes), time.process_time() - own
     if shots.refused:
         told = "; ".join(f"{count} × {what}" for what, count in shots.refused.most_common(3))
         raise RuntimeError(f"{name}: posts were refused: {told}")
@@ -168,11 +153,12 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
         sent=len(counted),
         told=len(times),
         cpu={name: 1e3 * (after[name] - before[name]) / len(counted) for name in after},
+        own=1e3 * own / len(counted),
     )
 
 
 async def _send(
-    client: httpx.AsyncClient, target: Target, cases: list[str], per_second: float
+    client: aiohttp.ClientSession, target: Target, cases: list[str], per_second: float
 ) -> _Shots:
     shots = _Shots()
     start = time.monotonic() + 0.1
@@ -185,17 +171,16 @@ async def _send(
             "case_id": case_id,
             "channel_ref": case_id,
         }
-        answer = await client.post(
-            target.url,
-            json=body,
-            headers={**target.headers, "Idempotency-Key": case_id},
-            timeout=30.0,
-        )
-        if answer.status_code != 202:
-            shots.refused[f"{answer.status_code} {answer.text[:200]}"] += 1
-            return
+        headers = {**target.headers, "Idempotency-Key": case_id}
+        async with client.post(
+            target.url, json=body, headers=headers, timeout=_ANSWERED_WITHIN
+        ) as answer:
+            if answer.status != 202:
+                shots.refused[f"{answer.status} {(await answer.text())[:200]}"] += 1
+                return
+            complaint = (await answer.json())["complaint_id"]
         shots.acks.append(1e3 * (time.monotonic() - planned))
-        shots.planned[answer.json()["complaint_id"]] = planned
+        shots.planned[complaint] = planned
 
     await asyncio.gather(*(post(number, case_id) for number, case_id in enumerate(cases)))
     return shots
@@ -265,17 +250,15 @@ async def akar(
 
         async def prepare(cases: list[str]) -> None:
             nonlocal events
-            async with httpx.AsyncClient() as client:
+            async with aiohttp.ClientSession(raise_for_status=True) as client:
                 for start in range(0, len(cases), 200):
                     lines = [e for case in cases[start : start + 200] for e in _late_packing(case)]
-                    answer = await client.post(
+                    async with client.post(
                         f"{ready['intake']}/v1/process-events",
-                        content="\n".join(json.dumps(each) for each in lines),
+                        data="\n".join(json.dumps(each) for each in lines),
                         headers={**headers, "Content-Type": "application/x-ndjson"},
-                        timeout=60.0,
-                    )
-                    answer.raise_for_status()
-                    events += len(lines)
+                    ):
+                        events += len(lines)
             # The router is to have them before the first complaint comes.
             until = time.monotonic() + PATIENCE_SECONDS
             while await asyncio.to_thread(progress.committed) < events:
@@ -375,7 +358,7 @@ async def run(
     """Measure both at each rate, in turn, both running all the time; gives rate -> contender -> rounds."""
     cluster, broker = Cluster(kafka.bootstrap), psutil.Process(kafka.pid)
     webhooks = Webhooks()
-    webhooks.start()
+    await webhooks.start()
     found: dict[float, dict[str, list[Timing]]] = {}
     try:
         async with (

@@ -249,7 +249,10 @@ def _show_latency(results: Results, console: Console) -> None:
                 f"{sum(cpu.values()):.1f}",
             )
             parts = ", ".join(f"{process} {value:.1f}" for process, value in sorted(cpu.items()))
-            spent.append(f"CPU ms per complaint at {rate:g}/s, {_TITLES[name]}: {parts}")
+            spent.append(
+                f"CPU ms per complaint at {rate:g}/s, {_TITLES[name]}: {parts}; "
+                f"of the bench itself {median['own']:.1f}"
+            )
     console.print(table)
     for line in spent:
         console.print(line)
