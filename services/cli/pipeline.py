@@ -24,6 +24,8 @@ from services.local.supervisor import Event, ProcessSpec, Supervisor
 READY_SECONDS: Final = 120.0
 _SLICE_SECONDS: Final = 0.5
 ROUTER_PORT_OFFSET: Final = 10
+_LOOKING_NICE: Final = 10
+"""The console gives way: a complaint on its way to its department goes before the pages that tell of it."""
 
 
 class Ports:
@@ -254,6 +256,7 @@ class Pipeline:
                 },
                 ready=_ready_url(ports.console),
                 after=needed,
+                nice=_LOOKING_NICE,
             )
         )
         specs.append(

@@ -56,6 +56,7 @@ class ProcessSpec:
             the opposite order.
         stop_seconds: From SIGTERM to SIGKILL.
         cwd: Its working folder; by default this process's.
+        nice: 0 to 19: how far it gives way to the others where processors are short.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ProcessSpec:
     after: tuple[str, ...] | None = None
     stop_seconds: float = 10.0
     cwd: Path | None = None
+    nice: int = 0
 
 
 class EventKind(StrEnum):
@@ -241,6 +243,7 @@ class SupervisedProcess:
                 cwd=self.spec.cwd,
                 stdout=output,
                 stderr=output,
+                nice=self.spec.nice,
             )
         self._child = child
         if (

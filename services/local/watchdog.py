@@ -51,15 +51,24 @@ class Watchdog:
         cwd: Path | None = None,
         stdout: int | IO[bytes] | None = None,
         stderr: int | IO[bytes] | None = None,
+        nice: int = 0,
     ) -> subprocess.Popen[bytes]:
         """Start `command` in a session of its own, under watch.
 
         Its own session keeps Ctrl-C at the terminal for the parent, which stops its children in order.
+
+        Args:
+            command: Program and arguments.
+            env: Its environment; by default this process's.
+            cwd: Its working folder; by default this process's.
+            stdout: Where its output goes.
+            stderr: Where its complaints go.
+            nice: 0 to 19: how far it gives way where processors are short.
         """
         with self._lock:
             self._ensure_alive()
             child = subprocess.Popen(
-                [*_PYTHON, "exec", str(self._pipe), *command],
+                [*_PYTHON, "exec", str(self._pipe), str(nice), *command],
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -147,9 +156,18 @@ def _signal_group(pid: int, number: int) -> bool:
     return True
 
 
-def _exec(pipe: int, command: Sequence[str]) -> None:
+def _give_way(nice: int) -> None:
+    os.nice(nice)
+    # Where Linux shares processors among sessions first, a process's own number counts within its session alone.
+    with contextlib.suppress(OSError):  # elsewhere, or switched off
+        Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
+
+
+def _exec(pipe: int, nice: int, command: Sequence[str]) -> None:
     os.write(pipe, f"+{os.getpid()}\n".encode())
     os.set_inheritable(pipe, False)
+    if nice:
+        _give_way(nice)
     try:
         os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
     except OSError as error:
@@ -162,4 +180,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "watch":
         _watch(float(sys.argv[2]), set(map(int, sys.argv[3:])))
     else:
-        _exec(int(sys.argv[2]), sys.argv[3:])
+        _exec(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -150,6 +150,23 @@ def test_starts_in_order_and_stops_in_the_opposite_one(tmp_path: Path) -> None:
     assert "hello from two" in (tmp_path / "logs" / "two.log").read_text()
 
 
+def test_one_may_give_way_to_the_others(tmp_path: Path) -> None:
+    """Its niceness is its own and, where Linux shares processors among sessions first, its session's."""
+    specs = [worker("a", tmp_path, after=()), worker("b", tmp_path, after=(), nice=10)]
+    supervisor = Supervisor(specs, tmp_path)
+    supervisor.start()
+    try:
+        supervisor.wait_ready(DEADLINE)
+        ours = psutil.Process().nice()
+        nice = {name: psutil.Process(pid).nice() for name, pid in supervisor.pids.items()}
+        assert nice == {"a": ours, "b": min(19, ours + 10)}
+        session = Path(f"/proc/{supervisor.pids['b']}/autogroup")
+        if session.exists():
+            assert session.read_text().split()[-2:] == ["nice", "10"]
+    finally:
+        supervisor.stop()
+
+
 def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     """After kill -9 a process runs again under a new number, and the others are left alone."""
     events: list[Event] = []
