@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 import faust
 
 from services.chassis import metrics
-from services.router.checkpoint.checkpointer import Checkpointer, Partition
+from services.router.checkpoint.checkpointer import Checkpointer
 from services.router.checkpoint.fatal import die
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.reader import Batch
 
 CHUNK: Final = 100

@@ -18,10 +18,11 @@ from services.chassis.health import Heartbeat
 from services.chassis.settings import KafkaSettings
 from services.router.agents import Carry, Stage, bind
 from services.router.checkpoint.backlog import Backlog
-from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings, Partition
+from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.feed import Feed
 from services.router.checkpoint.fences import NoTables, Wiring, install
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.reader import Batch, Reader
 from services.router.settings import RouterSettings
 

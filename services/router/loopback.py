@@ -22,7 +22,7 @@ from typing import Final
 from schemas import topics
 from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.stages.base import HANDLED, Handover, Record, Stage, encoded
 
 _LOOPED: Final = (

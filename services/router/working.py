@@ -23,8 +23,8 @@ from services.chassis.settings import AkarSettings, KafkaSettings
 from services.registry import RegistryError, calendars, load
 from services.router.agents import Carry
 from services.router.app import Worker
-from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.versions import refuse_untested
 from services.router.library import Library
 from services.router.loopback import Loopback

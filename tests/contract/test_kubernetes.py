@@ -16,7 +16,7 @@ from services.chassis.settings import AkarSettings, KafkaSettings
 from services.intake.settings import IntakeSettings
 from services.notifier.app import DRAIN_SECONDS
 from services.registry import load
-from services.router.checkpoint.checkpointer import LONGEST_COMMIT_SECONDS
+from services.router.checkpoint.transaction_thread import LONGEST_COMMIT_SECONDS
 from services.router.settings import RouterSettings
 from tests.contract.test_compose import module_of, settings_classes, variables
 

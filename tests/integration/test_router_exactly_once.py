@@ -19,9 +19,9 @@ from confluent_kafka import Producer
 
 from services.chassis.provision import provision
 from services.chassis.settings import KafkaSettings
-from services.router.checkpoint.checkpointer import LONGEST_COMMIT_SECONDS
 from services.router.checkpoint.fatal import EXIT_FAILED
 from services.router.checkpoint.faults import POINTS
+from services.router.checkpoint.transaction_thread import LONGEST_COMMIT_SECONDS
 from tests.support.broker import RunningBroker
 from tests.support.following import Following
 

@@ -19,8 +19,8 @@ from services.chassis.health import Heartbeat
 from services.chassis.logs import configure
 from services.chassis.settings import KafkaSettings
 from services.router.app import Worker
-from services.router.checkpoint.checkpointer import Partition
 from services.router.checkpoint.faults import arm
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.transactions import Output
 from services.router.settings import RouterSettings
 

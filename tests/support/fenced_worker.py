@@ -30,9 +30,9 @@ from services.chassis.partitioner import partition_for
 from services.chassis.settings import KafkaSettings
 from services.router import agents
 from services.router.app import Worker
-from services.router.checkpoint import checkpointer, transactions
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint import transaction_thread, transactions
 from services.router.checkpoint.faults import arm
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.restore import Restorer
 from services.router.checkpoint.transactions import Membership, Output, TransactionalProducer
 from services.router.settings import RouterSettings
@@ -196,7 +196,7 @@ def run(folder: Path, environment: Mapping[str, str], log: Path) -> None:
         sending,
         patch.object(Membership, "metadata", refused_once(folder)) if refused else nullcontext(),
         # Whoever is stopped here is stopped for longer than any commit may take, on a busy machine for much longer.
-        patch.object(checkpointer, "LONGEST_COMMIT_SECONDS", deadline),
+        patch.object(transaction_thread, "LONGEST_COMMIT_SECONDS", deadline),
         patch.object(transactions, "TRANSACTION_TIMEOUT_MS", 60_000 if point else 10_000),
         # Behind the others: one of the fences is that deadline.
         without(missing),

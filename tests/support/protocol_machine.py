@@ -275,7 +275,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         if self.world.broker.transactions:
             return
         for worker in self.world.workers:
-            if worker.alive and worker.task is None and not worker.checkpointer._offsets:
+            if worker.alive and worker.task is None and not worker.checkpointer._buffer._offsets:
                 self.world.owned_rows(worker)
 
     def teardown(self) -> None:

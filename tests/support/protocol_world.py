@@ -1,8 +1,8 @@
 """Workers of the real checkpoint classes over the broker in memory, driven step by step.
 
-A worker is what the product runs: `Checkpointer`, `Partition`, `PartitionStore`, `TransactionalProducer`, `Restorer` and the
-agents' `take`.  Only librdkafka and RocksDB are replaced, and Faust's part is played by `World.rebalance` and `Worker.fetch`,
-which do what fences.py does with it.
+A worker is what the product runs: `Checkpointer` with all that it stands on, down to `PartitionStore`, `TransactionalProducer`
+and `Restorer`, and the agents' `take`.  Only librdkafka and RocksDB are replaced, and Faust's part is played by `World.rebalance`
+and `Worker.fetch`, which do what fences.py does with it.
 
 Its stage does what the router's stages do: counts records of their key in the partition's rows, answers each with the count,
 and takes a second record straight on to the neighbouring partition where this worker owns that one.
@@ -23,14 +23,11 @@ from unittest.mock import patch
 
 from services.router import agents
 from services.router.checkpoint import checkpointer as checkpointers
-from services.router.checkpoint import restore, transactions
+from services.router.checkpoint import owned, restore, transaction_thread, transactions
 from services.router.checkpoint import store as stores
-from services.router.checkpoint.checkpointer import (
-    Checkpointer,
-    CheckpointSettings,
-    Partition,
-    TransactionLost,
-)
+from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
+from services.router.checkpoint.partition import Partition
+from services.router.checkpoint.transaction_thread import TransactionLost
 from services.router.checkpoint.transactions import Membership, Output
 from tests.support.kafka_model import (
     Broker,
@@ -145,8 +142,8 @@ class Worker:
     def let_go(self, *, wait: bool = False) -> None:
         """End the threads of the life before; each story has dozens of lives."""
         if hasattr(self, "checkpointer"):
-            self.checkpointer._transactions.shutdown(wait)
-            self.checkpointer._restores.shutdown(wait)
+            self.checkpointer._transactions._thread.shutdown(wait)
+            self.checkpointer._owned._thread.shutdown(wait)
         for _stepper, threads in self.given_up:
             threads.shutdown(wait)
         self.given_up.clear()
@@ -230,7 +227,7 @@ class Worker:
         """
         task, self.task = self.task, None
         assert task is not None
-        self.given_up.append((self.stepper, self.checkpointer._transactions))
+        self.given_up.append((self.stepper, self.checkpointer._transactions._thread))
         self.stepper = self.client.stepper = Stepper()
         self.world.broker.away = True
         self.world.loop.run_until_complete(asyncio.wait({task}))
@@ -578,10 +575,13 @@ def in_memory() -> Iterator[None]:
         patch.object(transactions, "Producer", Producer),
         patch.object(restore, "Consumer", Consumer),
         patch.object(checkpointers, "die", _die),
+        patch.object(transaction_thread, "die", _die),
         patch.object(checkpointers, "log", Silence()),
-        patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 3600.0),
-        patch.object(checkpointers, "LOOK_SECONDS", 0.01),
-        patch.object(checkpointers, "LONGEST_WITHOUT_BROKER_SECONDS", 0.01),
+        patch.object(owned, "log", Silence()),
+        patch.object(transaction_thread, "log", Silence()),
+        patch.object(transaction_thread, "LONGEST_COMMIT_SECONDS", 3600.0),
+        patch.object(transaction_thread, "LOOK_SECONDS", 0.01),
+        patch.object(transaction_thread, "LONGEST_WITHOUT_BROKER_SECONDS", 0.01),
         patch.object(restore, "_TIMEOUT", 3600.0),
     ):
         yield

@@ -19,8 +19,10 @@ from faust.transport import consumer as stock
 
 from services.router import agents
 from services.router.checkpoint import checkpointer as checkpointers
-from services.router.checkpoint import fences, transactions
-from services.router.checkpoint.checkpointer import Checkpointer, Partition
+from services.router.checkpoint import fences, transaction_thread, transactions
+from services.router.checkpoint.buffer import Buffer
+from services.router.checkpoint.checkpointer import Checkpointer
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.reader import Reader
 from services.router.checkpoint.restore import Restorer
 from services.router.checkpoint.store import PartitionStore
@@ -227,7 +229,7 @@ def transactions_log(text: str) -> None:
 
 
 def _no_deadline() -> Patches:
-    return [patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 3600.0)]
+    return [patch.object(transaction_thread, "LONGEST_COMMIT_SECONDS", 3600.0)]
 
 
 def _another_id_each_time() -> Patches:
@@ -304,7 +306,7 @@ REMOVALS: dict[str, Callable[[], Patches]] = {
     "markers count": _records_counted,
     "rows after the commit": _rows_at_once,
     "an offset of every partition touched": lambda: [
-        patch.object(Checkpointer, "_stage_touched", _nothing)
+        patch.object(Buffer, "_stage_touched", _nothing)
     ],
     "forget at revocation": _buffers_kept,
     "batches have an epoch": _batches_of_any_epoch,

@@ -199,7 +199,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         "an offset of every partition touched",
         ("P8",),
         "a transaction stages an offset of each partition whose rows it changes",
-        "checkpoint.checkpointer:Checkpointer._stage_touched",
+        "checkpoint.buffer:Buffer._stage_touched",
         on_the_broker=True,
     ),
     Fence(
@@ -219,7 +219,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         "undo of a record",
         ("P6",),
         "rows and outputs of the record in hand are taken back before it is put aside",
-        "checkpoint.checkpointer:Partition.roll_back",
+        "checkpoint.partition:Partition.roll_back",
     ),
     Fence(
         "the end after an error",
@@ -232,7 +232,7 @@ FENCES: Final[tuple[Fence, ...]] = (
         "a commit has a deadline",
         ("P11",),
         "a transaction that does not end within 6 s ends the process; 1.5 s after every broker was lost it is given up",
-        "checkpoint.checkpointer:LONGEST_COMMIT_SECONDS",
+        "checkpoint.transaction_thread:LONGEST_COMMIT_SECONDS",
     ),
     Fence(
         "what is given up ends its epoch",

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.vocabulary import ComplaintState, LocatedBy, Outcome, Role, Transition
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.stages import rows
 from tests.support import companies

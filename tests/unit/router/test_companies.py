@@ -15,7 +15,7 @@ from schemas.envelope import Contract
 from schemas.registry import RegistryActivatedV1
 from services.chassis.errors import BrokerUnavailable
 from services.registry import Files, RegistryError, contents, example_folder, load
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.registrar import Edition, Registrar

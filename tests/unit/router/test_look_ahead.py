@@ -18,7 +18,7 @@ from schemas.process import ProcessObservedV1
 from schemas.vocabulary import Transition
 from services.chassis.clock import microseconds
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.loopback import LocalRecord

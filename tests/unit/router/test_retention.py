@@ -14,7 +14,7 @@ from schemas.complaint import ComplaintMessagedV1
 from schemas.vocabulary import CauseKind, MessageKind, Outcome
 from services.chassis.clock import microseconds
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.stages import companies, retention, rows
 from services.router.stages.lifecycle import LifecycleStage

@@ -12,8 +12,8 @@ from schemas import topics
 from services.chassis.dead_letters import HEADERS_LIMIT, KEY_LIMIT, VALUE_LIMIT, keep
 from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
-from services.router.checkpoint import checkpointer
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint import partition as partitions
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import LARGEST_ROW
 from services.router.checkpoint.transactions import LARGEST_RECORD, Output
 from tests.unit.router.test_stages import GOOD, PARTITIONS, PREFIX, Pipeline, late_packing
@@ -43,7 +43,7 @@ def grown(topic: str) -> object:
 
     def emit(self: Partition, output: Output, *, at: int | None = None) -> None:
         largest = 0 if output.topic == topic else LARGEST_RECORD
-        with patch.object(checkpointer, "LARGEST_RECORD", largest):
+        with patch.object(partitions, "LARGEST_RECORD", largest):
             real(self, output, at=at)
 
     return patch.object(Partition, "emit", emit)

@@ -21,8 +21,8 @@ from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
 from schemas.vocabulary import ComplaintState, MessageKind, Outcome, Transition
 from services.chassis.partitioner import partition_for
-from services.router.checkpoint import checkpointer
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint import partition as partitions
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.checkpoint.transactions import Output
 from services.router.stages.base import FORWARDED, keyed
@@ -406,7 +406,7 @@ def test_what_cannot_go_on_when_it_falls_due_holds_up_nothing_behind_it(
 
     later = NOW + timedelta(days=30)
     with monkeypatch.context() as patched:
-        patched.setattr(checkpointer, "LARGEST_RECORD", (large + small) // 2)
+        patched.setattr(partitions, "LARGEST_RECORD", (large + small) // 2)
         due = ClockTickedV1(partition=place, at=later)
         record = codec.encode(codec.wrap(due, id="due", source="/akar/ticker", time=later))
         name = PREFIX + topics.CLOCK_TICK.name

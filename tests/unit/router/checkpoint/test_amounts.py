@@ -50,7 +50,7 @@ async def has_room(checkpointer: Checkpointer) -> bool:
 async def test_stages_wait_when_outputs_are_many_bytes(checkpointer: Checkpointer) -> None:
     """Few records that lead to much fill a checkpoint as well as many that lead to little."""
     for number in range(4):
-        checkpointer._outputs.append(Output("t", b"k", b"x" * (MOST // 4), []))
+        checkpointer._buffer._outputs.append(Output("t", b"k", b"x" * (MOST // 4), []))
         checkpointer.consumed("t", 0, number + 1, 1)
         assert await has_room(checkpointer) == (number < 3)
 

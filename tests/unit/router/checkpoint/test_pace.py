@@ -41,7 +41,7 @@ async def test_the_longest_pause_is_short() -> None:
 async def test_a_pause_ends_when_half_is_full(records: int, size: int) -> None:
     """Records that wait for room would be held up by it."""
     pacing = pace(least=LONG)
-    pacing.filled(records, size)
+    pacing.filled(records, size, changes=True)
     async with asyncio.timeout(LONG / 2):
         await pacing.pause(0.0)
     pacing.emptied()

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from services.router.checkpoint import checkpointer as checkpointers
+from services.router.checkpoint import transaction_thread
 from tests.support.kafka_model import COMMITTING
 from tests.support.protocol_world import CHANGELOG, PARTITIONS, Worker, World, in_memory
 from tests.support.removals import without
@@ -168,7 +168,7 @@ def buffers_of_a_generation_that_is_over(world: World) -> None:
     world.all_to(old)
     old.work()
     # Nothing consumed, but rows and outputs: as if the revocation came between a record and its batch's end.
-    old.checkpointer._offsets = {}
+    old.checkpointer._buffer._offsets = {}
     new.boot()
     world.all_to(new)
     new.work()
@@ -346,7 +346,7 @@ def commit_that_does_not_end(world: World) -> bool:
 
 def test_a_stuck_commit_ends_the_process(world: World) -> None:
     """After the deadline the worker ends, and its next start finds out what became of the transaction."""
-    with patch.object(checkpointers, "LONGEST_COMMIT_SECONDS", 0.05):
+    with patch.object(transaction_thread, "LONGEST_COMMIT_SECONDS", 0.05):
         assert commit_that_does_not_end(world)
     world.workers[0].crash()
     everything_balances(world)
