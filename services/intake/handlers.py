@@ -20,8 +20,8 @@ from schemas.vocabulary import MessageKind
 from services.chassis import ids, metrics
 from services.chassis.clock import Clock
 from services.chassis.errors import BrokerUnavailable, Overloaded, PermanentError
-from services.chassis.producer import Result
 from services.chassis.records import Ack, Outgoing
+from services.chassis.sender import Result
 from services.intake import acceptance, openapi
 from services.intake.acceptance import Receipt
 from services.intake.batches import NDJSON, Batches, Item

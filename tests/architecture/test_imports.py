@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
     "mode": (("services.router",), "comes with Faust"),
     "aiokafka": (("services.router.checkpoint",), "internals that Faust hides"),
     "confluent_kafka": (
-        ("services.router.checkpoint", "services.chassis.consumer", "services.chassis.producer"),
+        ("services.router.checkpoint", "services.chassis.consumer", "services.chassis.sender"),
         "one transaction per checkpoint; reads and writes without the interpreter's lock",
     ),
     "rocksdict": (("services.router.checkpoint",), "state, written after its transaction"),

@@ -14,8 +14,8 @@ import pytest
 from services.chassis.clock import FixedClock
 from services.chassis.errors import BrokerUnavailable, PermanentError
 from services.chassis.health import Health
-from services.chassis.producer import Result
 from services.chassis.records import Ack, Outgoing
+from services.chassis.sender import Result
 from services.intake.app import assemble
 from services.intake.channels import ChannelKeys, key_digest
 from services.intake.handlers import Intake
