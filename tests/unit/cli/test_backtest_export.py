@@ -25,9 +25,8 @@ from services.router.backtest import decide
 from services.router.tracing.company import Rules
 from services.router.tracing.model import HOUR
 from services.router.tracing.symptoms import classify
-from tests.support import companies
-from tests.unit.router import test_stages
-from tests.unit.router.test_stages import NOW, PARTITIONS, PREFIX, Pipeline
+from tests.support import companies, stage_pipeline
+from tests.support.stage_pipeline import NOW, PARTITIONS, PREFIX, Pipeline
 
 QUICK = (
     ("order_placed", 200.0),
@@ -185,7 +184,7 @@ def test_what_was_decided_live_is_decided_again(
     outcome: Outcome,
 ) -> None:
     """The export has what the last decision rested on, so the same registry comes to the same."""
-    monkeypatch.setattr(test_stages, "SHOP", replace(companies.company("shop"), rules=rules))
+    monkeypatch.setattr(stage_pipeline, "SHOP", replace(companies.company("shop"), rules=rules))
     pipeline = Overheard(tmp_path)
     story(pipeline)
     (row,) = pipeline.exported(rules)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,10 +13,9 @@ from schemas.vocabulary import ComplaintState, LocatedBy, Outcome, Role, Transit
 from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.stages import rows
-from tests.support import companies
-from tests.unit.router import test_stages
+from tests.support import companies, stage_pipeline
+from tests.support.stage_pipeline import NOW, Pipeline, tick
 from tests.unit.router.test_finding import IN_TIME, PHONE, ambiguous, complains, order, says
-from tests.unit.router.test_stages import NOW, Pipeline, tick
 
 WITHOUT_PICKING = (
     ("order_placed", 200.0),
@@ -29,14 +27,6 @@ WITHOUT_PICKING = (
     ("delivered", 10.0),
 )
 """When the goods were picked decides between the warehouse and packing, and nobody has recorded it."""
-
-
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    """Fresh rows for each test."""
-    made = Pipeline(tmp_path)
-    yield made
-    made.close()
 
 
 def restart(pipeline: Pipeline) -> None:
@@ -115,7 +105,7 @@ def test_who_publishes_a_promise_says_by_when_it_was_due(
     shop = companies.company("shop")
     promise = replace(shop.rules.promises["delivery"], start=None, within=None, withins=())
     rules = replace(shop.rules, promises={**shop.rules.promises, "delivery": promise})
-    monkeypatch.setattr(test_stages, "SHOP", replace(shop, rules=rules))
+    monkeypatch.setattr(stage_pipeline, "SHOP", replace(shop, rules=rules))
     pipeline = Pipeline(tmp_path)
     order(pipeline, "INV-1", (*WITHOUT_PICKING[:4], ("picked", 84.0), *WITHOUT_PICKING[4:]))
     pipeline.complains()

@@ -20,8 +20,8 @@ from services.router.lifecycle.finding import PATIENCE
 from services.router.stages.customers import MOST_CASES
 from services.router.stages.evidence import ANNOUNCE_AGAIN
 from tests.support.lives import a_life
+from tests.support.stage_pipeline import NOW, SHOP, Pipeline, tick
 from tests.unit.router.test_loopback import ShortPipeline, said
-from tests.unit.router.test_stages import NOW, SHOP, Pipeline, tick
 
 PHONE = CustomerRef(kind="phone", digest="aa11" * 16)
 MAIL = CustomerRef(kind="email", digest="bb22" * 16)

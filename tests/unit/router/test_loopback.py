@@ -16,8 +16,8 @@ from services.router.lifecycle import machine
 from services.router.lifecycle.model import Life
 from services.router.loopback import LocalRecord, Loopback
 from services.router.stages.base import HANDLED
+from tests.support.stage_pipeline import GOOD, NOW, PARTITIONS, PREFIX, Pipeline, late_packing, tick
 from tests.unit.router.test_sizes import grown
-from tests.unit.router.test_stages import NOW, PARTITIONS, PREFIX, Pipeline, late_packing, tick
 
 LOOPED = {PREFIX + topics.TRACE_REQUESTED.name, PREFIX + topics.TRACE_ANSWERED.name}
 
@@ -158,8 +158,6 @@ def test_an_outside_writer_cannot_have_a_record_passed_over(tmp_path: Path) -> N
     pipeline = Pipeline(tmp_path)
     late_packing(pipeline)
     pipeline.complains()
-    from tests.unit.router.test_stages import GOOD
-
     pipeline.raw(topics.PROCESS_OBSERVED, GOOD.key, GOOD.value, (*GOOD.headers, (HANDLED, b"1")))
 
     stored = [

@@ -7,8 +7,7 @@ from pathlib import Path
 from services.chassis.clock import from_microseconds
 from services.chassis.partitioner import partition_for
 from services.router.stages import rows
-
-from .test_stages import NOW, PARTITIONS, Pipeline
+from tests.support.stage_pipeline import NOW, PARTITIONS, Pipeline
 
 
 def kept(pipeline: Pipeline) -> dict[str, list[int]]:

@@ -19,7 +19,7 @@ from services.router.checkpoint.store import PartitionStore, SharedMemory
 from services.router.stages import companies, retention, rows
 from services.router.stages.lifecycle import LifecycleStage
 from services.router.stages.retention import DAY, Keep, Retention
-from tests.unit.router.test_stages import NOW, PARTITIONS, Pipeline, late_packing
+from tests.support.stage_pipeline import NOW, PARTITIONS, Pipeline, late_packing
 
 T0 = microseconds(NOW)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -16,7 +14,7 @@ from services.router.checkpoint import partition as partitions
 from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import LARGEST_ROW
 from services.router.checkpoint.transactions import LARGEST_RECORD, Output
-from tests.unit.router.test_stages import GOOD, PARTITIONS, PREFIX, Pipeline, late_packing
+from tests.support.stage_pipeline import GOOD, PARTITIONS, PREFIX, Pipeline, late_packing
 
 WRITTEN = (
     topics.TRACE_REQUESTED,
@@ -27,14 +25,6 @@ WRITTEN = (
 )
 BROKER_TAKES = 1_048_588
 """Bytes of a batch, by default."""
-
-
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    """The stages over fresh rows."""
-    made = Pipeline(tmp_path)
-    yield made
-    made.close()
 
 
 def grown(topic: str) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,16 +16,7 @@ from services.chassis.partitioner import partition_for
 from services.router.checkpoint.fences import Wiring, install
 from services.router.stages.base import HANDLED
 from tests.support.removals import without
-from tests.unit.router.test_stages import GOOD, PARTITIONS, PREFIX, Pipeline, late_packing
-
-
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    """Both stages over fresh rows."""
-    made = Pipeline(tmp_path)
-    yield made
-    made.close()
-
+from tests.support.stage_pipeline import GOOD, PARTITIONS, PREFIX, Pipeline, late_packing
 
 # -- the stages -------------------------------------------------------------------------------
 
