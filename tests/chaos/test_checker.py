@@ -3,486 +3,48 @@
 from __future__ import annotations
 
 import ast
-import base64
 import json
-import struct
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.chaos.checker import document, sources_of, table, violations
-from tests.chaos.checks.base import FORWARDED, microseconds
-from tests.chaos.checks.state import State, key_of, partition_of
+from tests.chaos.checks.base import FORWARDED
+from tests.chaos.checks.state import partition_of
+from tests.chaos.fabricated import INBOX, OTHER_INBOX, START, flawless
 from tests.chaos.invariants import judge
-from tests.chaos.journal import (
-    Answer,
-    Call,
-    ClientLog,
-    Evidence,
-    Journal,
-    Planted,
-    Record,
-    Request,
-    Seen,
-    Stood,
-    read_client_log,
-    read_seen_log,
-    read_webhook_log,
+from tests.chaos.journal import Stood
+from tests.chaos.plants import (
+    OBSERVED,
+    STATUS,
+    TOLD,
+    TRACED,
+    Plant,
+    again,
+    both,
+    call,
+    call_again,
+    change,
+    client,
+    dead_letter,
+    drop,
+    ended_before,
+    long_ago,
+    no_status,
+    one_id,
+    refused,
+    row,
+    seen,
+    sent_on_twice,
+    two_ids,
+    unanswered,
+    undecided,
+    unreadable,
 )
 
-START = 1_800_000_000_000
-INBOX = "department.packing.inbox"
-OTHER_INBOX = "department.warehouse.inbox"
 ROOT = Path(__file__).parents[2]
-HAPPENED, RECORDED, HEARD = "2026-03-02T02:00:00Z", "2026-03-02T02:00:01Z", "2026-03-09T02:00:00Z"
-UNTIL = "2030-01-01T00:00:00Z"
-
-
-class World:
-    """Writes a history record by record, the way the pipeline would."""
-
-    def __init__(self) -> None:
-        self.client = ClientLog()
-        self.calls: list[Call] = []
-        self.topics: dict[str, list[Record]] = {}
-        self.clock = START
-
-    def put(
-        self,
-        topic: str,
-        key: str,
-        identity: str,
-        data: dict[str, Any],
-        *,
-        cause: str | None = None,
-        type: str | None = None,
-    ) -> Record:
-        self.clock += 5
-        headers = {"ce_id": identity, "ce_type": type or topic}
-        if cause is not None:
-            headers |= {"ce_causationid": cause, "ce_correlationid": data.get("complaint_id", key)}
-        records = self.topics.setdefault(topic, [])
-        record = Record(
-            topic, 0, 2 * len(records), self.clock, key, headers, json.dumps(data).encode()
-        )
-        records.append(record)
-        return record
-
-    def accept(self, key: str, what: Any, body: Any, **answer: Any) -> Request:
-        request = Request(key, what, body, sent_at=[self.clock / 1000])
-        request.answers.append(Answer(self.clock / 1000, 202, **answer))
-        self.client.requests[key] = request
-        return request
-
-    def order(self, case: str, events: int) -> None:
-        body = [
-            {
-                "case_id": case,
-                "event_id": f"{case}-{n}",
-                "activity": "packed",
-                "at": "2026-03-02T09:00:00+07:00",
-            }
-            for n in range(events)
-        ]
-        stored = tuple(event["event_id"] for event in body)
-        self.accept(f"{case}/1", "events", body, stored=stored)
-        for event in body:
-            at = {"at": HAPPENED, "recorded_at": RECORDED}
-            self.put("process.observed", case, event["event_id"], {**event, **at})
-
-    def complain(self, name: str) -> str:
-        body = {"text": "telat", "case_id": f"case-{name}", "channel_ref": f"key-{name}"}
-        request = self.accept(f"key-{name}", "complaint", body, complaint_id=name)
-        request.expect = "packing"
-        times = {"occurred_at": HEARD, "received_at": HEARD}
-        data = {"complaint_id": name, "channel": "web", "body_digest": "d", **body, **times}
-        self.put("complaint.received", name, f"received-{name}", data)
-        return f"received-{name}"
-
-    def status(
-        self, name: str, state: str, cause: str, revision: int = 0, department: str | None = None
-    ) -> None:
-        departments = [] if department is None else [department]
-        data = {
-            "complaint_id": name,
-            "state": state,
-            "revision": revision,
-            "departments": departments,
-        }
-        self.put("complaint.status", name, f"status-{name}-{cause}", data, cause=cause)
-
-    def trace(self, name: str, sequence: int, cause: str) -> str:
-        data = {"complaint_id": name, "case_id": f"case-{name}", "sequence": sequence}
-        asked = f"asked-{name}-{sequence}"
-        self.put("trace.requested", f"case-{name}", asked, data, cause=cause)
-        return self.answer(name, sequence, asked)
-
-    def answer(self, name: str, sequence: int, cause: str) -> str:
-        data = {"complaint_id": name, "sequence": sequence}
-        answered = f"answered-{name}-{cause}"
-        self.put("trace.answered", name, answered, data, cause=cause)
-        return answered
-
-    def decide(self, name: str, revision: int, cause: str, outcome: str = "assigned") -> None:
-        data = {
-            "complaint_id": name,
-            "revision": revision,
-            "decision_id": f"decision-{name}-{revision}",
-            "case_id": f"case-{name}",
-            "outcome": outcome,
-            "material": f"m{revision}",
-            "waiting_until": UNTIL if outcome == "waiting" else None,
-            "evidence": [{"event_id": None}, {"event_id": f"case-{name}-2"}],
-            "causes": [
-                {"department": "courier", "share": 0.2},
-                {"department": "packing", "share": 0.8},
-            ],
-        }
-        self.put("complaint.traced", name, data["decision_id"], data, cause=cause)
-
-    def inbox(
-        self,
-        name: str,
-        revision: int,
-        cause: str,
-        *,
-        topic: str = INBOX,
-        type: str = "assignment.opened",
-        **more: Any,
-    ) -> None:
-        department = topic.split(".")[1]
-        assignment = f"assignment-{name}-{department}"
-        data = {
-            "assignment_id": assignment,
-            "complaint_id": name,
-            "department": department,
-            "revision": revision,
-            "decision_id": f"decision-{name}-{revision}",
-            **more,
-        }
-        stage = type.removeprefix("assignment.")
-        if more.get("updated"):
-            stage = "updated"
-        identity = f"{stage}-{assignment}-{revision}"
-        self.put(topic, name, identity, data, cause=cause, type=type)
-        notification = f"n-{identity}"
-        message = {"type": f"assignment.{stage}", "data": data}
-        self.calls.append(
-            Call(notification, self.clock / 1000, f"/{department}", 204, json.dumps(message))
-        )
-        told = {
-            "notification_id": notification,
-            "assignment_id": assignment,
-            "complaint_id": name,
-            "revision": revision,
-            "receiver": department,
-            "stage": stage,
-            "outcome": "delivered",
-            "attempt": 1,
-        }
-        self.put("notification.recorded", name, f"told-{notification}", told, cause=identity)
-
-    def evidence(self) -> Evidence:
-        seen = [
-            Seen(record.topic, record.partition, record.offset, record.digest)
-            for records in self.topics.values()
-            for record in records
-        ]
-        return Evidence(
-            self.client,
-            self.calls,
-            self.topics,
-            seen,
-            state=self.state(),
-            sources={"packed": "wms"},
-            stood=[Stood("kill -9 router-0", 2.0, 4.0, 10.0)],
-        )
-
-    # -- what the router would have of it ---------------------------------------------------------
-
-    def state(self) -> State:
-        rows: dict[bytes, bytes] = {key_of(b"w", b"wms"): b"%d" % microseconds(HAPPENED)}
-        for record in self.topics["process.observed"][1:]:
-            group = b"e:" + record.key.encode()
-            recorded = struct.pack(">q", microseconds(RECORDED))
-            rows[key_of(group, record.id.encode())] = recorded + (record.value or b"")
-        until = microseconds(UNTIL)
-        rows |= self.life("a", "closed", 1, {"assignment-a-packing": "packing"})
-        rows |= self.life("b", "notified", 2, {"assignment-b-packing": "packing"})
-        rows |= self.life("c", "waiting", 1, {}, due=until)
-        rows[key_of(b"d", f"{until:020d}c".encode())] = b"1"
-        return State({0: rows})
-
-    def life(
-        self,
-        name: str,
-        state: str,
-        revision: int,
-        assignments: dict[str, str],
-        due: int | None = None,
-    ) -> dict[bytes, bytes]:
-        row = {
-            "channel": "web",
-            "body_digest": "d",
-            "case_id": f"case-{name}",
-            "occurred_at": microseconds(HEARD),
-            "received_at": microseconds(HEARD),
-            "state": state,
-            "revision": revision,
-            "material": f"m{revision}",
-            "due": due,
-            "assignments": [
-                {"assignment_id": assignment, "department": department}
-                for assignment, department in assignments.items()
-            ],
-        }
-        asked = f"m{revision}\n".encode() + json.dumps({"sequence": 1}).encode()
-        return {
-            key_of(b"c:" + name.encode()): json.dumps(row).encode(),
-            key_of(b"t:case-" + name.encode()): b"1 0",
-            key_of(b"t:case-" + name.encode(), name.encode()): asked,
-        }
-
-
-def flawless() -> Evidence:
-    """Three complaints: one waits; one is decided once, then satisfied; one is re-traced, withdrawn here and opened there.
-
-    And a broken record that was put aside, and one that lay in a wrong partition.
-    """
-    world = World()
-    broken = world.put("process.observed", "case-x", "broken", {})
-    world.topics["process.observed"][0] = replace(broken, value=b"{")
-    world.client.planted.append(Planted("garbage", "process.observed", 0, 0))
-    letter = {"origin": "process.observed:0:0", "value": base64.b64encode(b"{").decode()}
-    world.put("router.dlq", "process.observed:0:0", "letter", letter)
-    world.put("clock.tick", "clock", "tick", {})
-    world.order("case-c", 3)
-    sent_on = world.topics["process.observed"][1]
-    sent_on.headers[FORWARDED] = "3:7"  # type: ignore[index]
-    world.client.planted.append(Planted("misplaced", "process.observed", 3, 7, misplaced=True))
-    received = world.complain("c")
-    answered = world.trace("c", 1, received)
-    world.decide("c", 1, answered, "waiting")
-    world.status("c", "waiting", answered, 1)
-    for name in ("a", "b"):
-        world.order(f"case-{name}", 3)
-        received = world.complain(name)
-        world.status(name, "located", received)
-        answered = world.trace(name, 1, received)
-        world.decide(name, 1, answered)
-        if name == "a":
-            world.inbox(name, 1, answered)
-        else:
-            world.inbox(name, 1, answered, topic=OTHER_INBOX)
-        world.status(name, "assigned", answered, 1, "packing" if name == "a" else "warehouse")
-    again = world.answer("b", 1, "case-b-2")
-    world.decide("b", 2, again)
-    world.inbox("b", 2, again, topic=OTHER_INBOX, type="assignment.withdrawn")
-    world.inbox("b", 2, again)
-    world.status("b", "notified", again, 2, "packing")
-    message = world.accept(
-        "key-a-satisfied", "message", {"kind": "satisfied"}, complaint_id="a", message_id="msg-a"
-    )
-    message.complaint_id = "a"
-    data = {"complaint_id": "a", "kind": "satisfied", "sent_at": "x"}
-    world.put("complaint.messaged", "a", "msg-a", data)
-    world.status("a", "closed", "msg-a", 1, "packing")
-    return world.evidence()
-
-
-# -- tools to break it with ---------------------------------------------------------------------------
-
-
-def last(evidence: Evidence, topic: str) -> Record:
-    return evidence.topics[topic][-1]
-
-
-def drop(topic: str, number: int = -1) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        record = evidence.topics[topic].pop(number)
-        evidence.seen[:] = [
-            s for s in evidence.seen if (s.topic, s.offset) != (topic, record.offset)
-        ]
-
-    return plant
-
-
-def change(topic: str, number: int = -1, **fields: Any) -> Callable[[Evidence], None]:
-    """Change data; `key`, `timestamp`, `headers` with an underscore before them change the record."""
-
-    def plant(evidence: Evidence) -> None:
-        record = evidence.topics[topic][number]
-        outer = {name[1:]: value for name, value in fields.items() if name.startswith("_")}
-        inner = {name: value for name, value in fields.items() if not name.startswith("_")}
-        if "headers" in outer:
-            merged = {**record.headers, **outer["headers"]}
-            outer["headers"] = {k: v for k, v in merged.items() if v is not None}
-        value = json.dumps({**record.data, **inner}).encode()
-        replaced = replace(record, value=value, **outer)
-        evidence.topics[topic][number] = replaced
-        evidence.seen[:] = [
-            replace(s, digest=replaced.digest)
-            if (s.topic, s.offset) == (topic, record.offset)
-            else s
-            for s in evidence.seen
-        ]
-
-    return plant
-
-
-def again(topic: str, number: int = -1, *, identity: str | None = None, **fields: Any):
-    """Write a record once more, at the end of its topic."""
-
-    def plant(evidence: Evidence) -> None:
-        record = evidence.topics[topic][number]
-        tail = last(evidence, topic)
-        headers = dict(record.headers)
-        if identity is not None:
-            headers["ce_id"] = identity
-        evidence.topics[topic].append(
-            replace(
-                record,
-                offset=tail.offset + 2,
-                timestamp=tail.timestamp + 1000,
-                headers=headers,
-                value=json.dumps({**record.data, **fields}).encode(),
-            )
-        )
-
-    return plant
-
-
-def call(number: int = -1, **fields: Any) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        evidence.calls[number] = replace(evidence.calls[number], **fields)
-
-    return plant
-
-
-def call_again(**fields: Any) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        evidence.calls.append(replace(evidence.calls[-1], **fields))
-
-    return plant
-
-
-def client(plant_in: Callable[[dict[str, Request]], Any]) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        plant_in(evidence.client.requests)
-
-    return plant
-
-
-def dead_letter(topic: str, key: str) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        letter = {
-            "origin": f"{topic}:0:0",
-            "topic": topic,
-            "key": base64.b64encode(key.encode()).decode(),
-            "reason": "conflict",
-            "detail": "planted",
-        }
-        headers = {"ce_id": "dead", "ce_type": "dead.lettered"}
-        record = Record("router.dlq", 0, 2, START, "origin", headers, json.dumps(letter).encode())
-        evidence.topics["router.dlq"].append(record)
-
-    return plant
-
-
-def both(*plants: Callable[[Evidence], None]) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        for each in plants:
-            each(evidence)
-
-    return plant
-
-
-def undecided(evidence: Evidence) -> None:
-    for topic in ("trace.requested", "trace.answered", "complaint.traced", "complaint.status"):
-        evidence.topics[topic] = [
-            r for r in evidence.topics[topic] if r.data["complaint_id"] != "b"
-        ]
-
-
-def refused(requests: dict[str, Request]) -> None:
-    requests["key-b"].answers[:] = [Answer(1.0, 422)]
-
-
-def two_ids(requests: dict[str, Request]) -> None:
-    requests["key-b"].answers.append(Answer(1.0, 202, complaint_id="c"))
-
-
-def one_id(requests: dict[str, Request]) -> None:
-    requests["key-b"].answers[:] = [Answer(1.0, 202, complaint_id="a")]
-
-
-def row(group: bytes, item: bytes = b"", **fields: Any) -> Callable[[Evidence], None]:
-    """Take a row of the router away; with fields, change its JSON, with `to` all of it."""
-
-    def plant(evidence: Evidence) -> None:
-        assert evidence.state is not None
-        rows: Any = evidence.state.rows[0]
-        key = key_of(group, item)
-        if "to" in fields:
-            rows[key] = fields["to"]
-        elif fields:
-            rows[key] = json.dumps({**json.loads(rows[key]), **fields}).encode()
-        else:
-            del rows[key]
-
-    return plant
-
-
-def unreadable(evidence: Evidence) -> None:
-    assert evidence.state is not None
-    rows: Any = evidence.state.rows[0]
-    rows[b"\x00\xff"] = b"1"
-
-
-def no_status(evidence: Evidence) -> None:
-    evidence.topics["complaint.status"] = [
-        r for r in evidence.topics["complaint.status"] if r.key != "b"
-    ]
-
-
-def long_ago(requests: dict[str, Request]) -> None:
-    answers = requests["case-b/1"].answers
-    answers[:] = [replace(answer, at=answer.at - 10) for answer in answers]
-
-
-def unanswered(evidence: Evidence) -> None:
-    for topic in ("trace.answered", "complaint.traced"):
-        evidence.topics[topic] = [r for r in evidence.topics[topic] if r.key != "b"]
-    row(b"t:case-b", b"b")(evidence)
-
-
-def sent_on_twice(evidence: Evidence) -> None:
-    records = evidence.topics["process.observed"]
-    records.append(replace(records[1], offset=records[-1].offset + 2))
-
-
-def ended_before(evidence: Evidence) -> None:
-    """As if `b` had been ended before its last decision, which then opened something."""
-    cause = last(evidence, "complaint.traced").headers["ce_causationid"]
-    again(STATUS, identity="end", state="closed")(evidence)
-    record = last(evidence, STATUS)
-    headers = {**record.headers, "ce_causationid": cause}
-    evidence.topics[STATUS][-1] = replace(record, key="b", headers=headers)
-
-
-def seen(plant_in: Callable[[list[Seen]], Any]) -> Callable[[Evidence], None]:
-    def plant(evidence: Evidence) -> None:
-        plant_in(evidence.seen)
-
-    return plant
-
-
-TRACED, STATUS, TOLD = "complaint.traced", "complaint.status", "notification.recorded"
-OBSERVED = "process.observed"
-PLANTED: list[tuple[str, str, Callable[[Evidence], None]]] = [
+PLANTED: list[tuple[str, str, Plant]] = [
     ("I1", "two ids for one key", client(two_ids)),
     ("I1", "one id for two keys", client(one_id)),
     ("I1", "lost complaint", drop("complaint.received")),
@@ -643,9 +205,7 @@ def test_a_flawless_history_passes() -> None:
     PLANTED,
     ids=[f"{check}-{what}-{n}" for n, (check, what, _) in enumerate(PLANTED)],
 )
-def test_a_planted_violation_is_found(
-    check: str, what: str, plant: Callable[[Evidence], None]
-) -> None:
+def test_a_planted_violation_is_found(check: str, what: str, plant: Plant) -> None:
     """Whoever breaks this promise is told which one it was."""
     evidence = flawless()
     plant(evidence)
@@ -734,39 +294,3 @@ def test_the_company_says_which_system_attests_what() -> None:
 
     assert sources["packed"] == "wms"
     assert sources["delivered"] == "courier-api"
-
-
-def test_journals_come_back_as_they_were_written(tmp_path: Path) -> None:
-    """Requests, answers, calls and sights survive the way through their files; a torn last line is left out."""
-    journal = Journal(tmp_path / "client")
-    journal.write(row="request", what="complaint", key="k", at=1.0, body={"text": "é"}, expect="p")
-    journal.write(row="answer", key="k", at=1.5, error="ReadTimeout")
-    journal.write(row="request", what="complaint", key="k", at=2.0, body={"text": "é"}, expect="p")
-    journal.write(row="answer", key="k", at=2.5, status=202, complaint_id="c")
-    journal.close()
-    with (tmp_path / "client").open("ab") as file:
-        file.write(b'{"row": "requ')
-    calls = Journal(tmp_path / "calls")
-    calls.write(webhook_id="w", at=2.0, path="/p", status=204, body="{}")
-    sights = Journal(tmp_path / "seen")
-    sights.write(topic="t", partition=1, offset=2, digest="d")
-
-    request = read_client_log([tmp_path / "client"]).requests["k"]
-
-    assert (request.attempts, request.outcome, request.expect) == (2, "ok", "p")
-    assert request.body == {"text": "é"}
-    assert [answer.complaint_id for answer in request.accepted] == ["c"]
-    assert read_webhook_log([tmp_path / "calls"]) == [Call("w", 2.0, "/p", 204, "{}")]
-    assert read_seen_log([tmp_path / "seen"]) == [Seen("t", 1, 2, "d")]
-
-
-@pytest.mark.parametrize(
-    ("statuses", "outcome"),
-    [([202], "ok"), ([None, 202], "ok"), ([422], "fail"), ([503], "info"), ([None, 422], "info")],
-)
-def test_an_answer_says_no_more_than_it_knows(statuses: list[int | None], outcome: str) -> None:
-    """Accepted; surely not stored; or unknown, as long as one attempt ended without a word."""
-    request = Request("k", "complaint", {}, sent_at=[1.0] * len(statuses))
-    request.answers.extend(Answer(1.0, status) for status in statuses)
-
-    assert request.outcome == outcome
