@@ -2,17 +2,13 @@
 
 import pytest
 
-from schemas.vocabulary import Transition
-from services.router.tracing.company import (
-    ContradictionRule,
-    Exceeds,
-    Fact,
-    Rules,
-    Unfollowed,
-)
+from schemas.vocabulary import CauseKind, Transition
+from services.router.tracing.company import ContradictionRule, Exceeds, Fact, Rules, Unfollowed
 from services.router.tracing.contradictions import Contradiction, contradiction
 from services.router.tracing.model import HOUR, Attribute, Case, ProcessEvent
 from services.router.tracing.timeline import build
+
+from .conftest import Order
 
 BEGIN = 1_772_330_400_000_000
 
@@ -140,3 +136,12 @@ def test_a_limit_may_be_another_fact(shop: Rules) -> None:
     assert found.events == tuple(sorted((placed.event_id, billed.event_id)))
     assert shown(shop, rule, told("order_placed", 0), billed, hour=60, heard=60) is None
     assert shown(shop, rule, billed, hour=60, heard=60) is None
+
+
+def test_events_that_do_not_go_together_are_a_cause(order: Order) -> None:
+    """The invoice holds another amount than the order."""
+    order.event("order_placed", 0, amount=100_000).usual(until="confirmed")
+    order.event("invoice_issued", 10, invoiced_amount=120_000)
+    decision = order.complain(60, "wrong_charge")
+    assert decision.causes[0].department == "finance"
+    assert decision.causes[0].kind is CauseKind.CONTRADICTION

@@ -21,7 +21,7 @@ from services.router.tracing.timeline import build
 from services.router.tracing.tracer import trace
 
 from .conftest import PLACED, Order
-from .test_evidence import in_office_hours
+from .stories import in_office_hours
 from .test_properties import CHAIN, SHOP, case_of, late, situations
 
 ACCUSING = re.compile(
