@@ -1,6 +1,6 @@
 """The protocol as a state machine: a crash at any step, any order of recovery, zombies, power cuts, markers in any order.
 
-What runs are the product's own classes (tests/support/protocol_world.py).  It stands apart from its tests so that a process that
+What runs are the product's own classes (tests/support/protocol_worker.py).  It stands apart from its tests so that a process that
 they start can import it.
 """
 
@@ -12,15 +12,13 @@ from contextlib import ExitStack
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.support.kafka_model import OFFSETS
-from tests.support.protocol_world import PARTITIONS, Rows, Worker, World, in_memory
+from tests.support.protocol_stage import PARTITIONS
+from tests.support.protocol_worker import Worker
+from tests.support.protocol_world import World, in_memory
+from tests.support.rocksdb_model import Rows
 
 WORKERS = 3
 WHO = st.integers(0, WORKERS - 1)

@@ -1,11 +1,7 @@
-"""Workers of the real checkpoint classes over the broker in memory, driven step by step.
+"""The broker in memory, the workers on it, and the books that have to balance whatever happens to them.
 
-A worker is what the product runs: `Checkpointer` with all that it stands on, down to `PartitionStore`, `TransactionalProducer`
-and `Restorer`, and the agents' `take`.  Only librdkafka and RocksDB are replaced, and Faust's part is played by `World.rebalance`
-and `Worker.fetch`, which do what fences.py does with it.
-
-Its stage does what the router's stages do: counts records of their key in the partition's rows, answers each with the count,
-and takes a second record straight on to the neighbouring partition where this worker owns that one.
+Whoever plays Faust here must do what fences.py does, and no more: a rebalance that was kinder than a real one would let a fence
+look needless.
 """
 
 from __future__ import annotations
@@ -15,301 +11,31 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
 from unittest.mock import patch
 
-from services.router import agents
 from services.router.checkpoint import checkpointer as checkpointers
 from services.router.checkpoint import owned, restore, transaction_thread, transactions
 from services.router.checkpoint import store as stores
-from services.router.checkpoint.checkpointer import Checkpointer, CheckpointSettings
-from services.router.checkpoint.partition import Partition
-from services.router.checkpoint.transaction_thread import TransactionLost
-from services.router.checkpoint.transactions import Membership, Output
-from tests.support.kafka_model import (
-    Broker,
-    Client,
-    Consumer,
-    Crash,
-    Entry,
-    Place,
-    Producer,
-    Stepper,
+from services.router.checkpoint.transactions import Membership
+from tests.support.kafka_model import Broker, Consumer, Producer
+from tests.support.protocol_stage import (
+    CROSS,
+    GROUP,
+    HANDLED,
+    INPUT,
+    LETTERS,
+    OUTPUT,
+    PARTITIONS,
+    POISON,
 )
-
-PARTITIONS = 2
-INPUT, CROSS, OUTPUT, LETTERS, CHANGELOG = "in", "cross", "out", "letters", "state"
-POISON = b"poison"
-HANDLED = "handled"
-GROUP = "router"
+from tests.support.protocol_worker import Worker
+from tests.support.rocksdb_model import Batched, Rows
 
 
 class Died(BaseException):
     """The product ended its process on purpose."""
-
-
-class Record:
-    """A consumed record, as far as a stage looks at it."""
-
-    def __init__(self, topic: str, partition: int, entry: Entry) -> None:
-        self.topic, self.partition, self.offset = topic, partition, entry.offset
-        self.key, self.value, self.headers = entry.key, entry.value, entry.headers
-        self.timestamp = 0
-
-
-class FoldStage:
-    """Counts, answers, and takes on to the neighbouring partition."""
-
-    topics = (INPUT, CROSS)
-
-    def __init__(self, owned: Mapping[int, Partition]) -> None:
-        self._owned = owned
-
-    def look_ahead(self, _partition: Partition, _records: Any) -> None:
-        """Nothing here takes less time for many."""
-
-    def handle(self, partition: Partition, record: Any) -> None:
-        """Take one record."""
-        if record.topic == CROSS:
-            if not any(name == HANDLED for name, _value in record.headers):
-                _add(partition, b"cross:" + record.key)
-            return
-        partition.begin()
-        count = _add(partition, b"count:" + record.key)
-        partition.emit(Output(OUTPUT, record.key, record.value + b" %d" % count, []))
-        if record.value.startswith(POISON):
-            partition.roll_back()
-            partition.emit(Output(LETTERS, record.key, record.value, []))
-            return
-        neighbour = (partition.number + 1) % PARTITIONS
-        headers: list[tuple[str, Any]] = []
-        if neighbour in self._owned:
-            _add(self._owned[neighbour], b"cross:" + record.key)
-            headers.append((HANDLED, b"1"))
-        partition.emit(Output(CROSS, record.key, record.value, headers, partition=neighbour))
-
-
-def _add(partition: Partition, row: bytes) -> int:
-    count = int(partition.store.get(row) or b"0") + 1
-    partition.store.put(row, b"", b"%d" % count)
-    return count
-
-
-class Worker:
-    """One process, until it ends; the folder of its rows outlives it."""
-
-    def __init__(self, world: World, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
-        self.world = world
-        self.alive = False
-        self.assigned: list[int] = []
-        self.generation = -1
-        self.task: asyncio.Task[Any] | None = None
-        self.taking_over = False
-        self.given_up: list[tuple[Stepper, ThreadPoolExecutor]] = []
-
-    def boot(self) -> None:
-        """Start the process up to its first rebalance."""
-        self.let_go()
-        self.stepper = Stepper()
-        self.client = Client(self.world.broker, self.stepper)
-        self.checkpointer = Checkpointer(
-            CheckpointSettings(
-                state_dir=self.folder,
-                group=GROUP,
-                instance_id=self.name,
-                transactional_id=self.name,
-                changelog_topic=CHANGELOG,
-                interval_seconds=0,
-            ),
-            self.client.connection(),
-            wall_seconds=lambda: 1,
-        )
-        self.stage = FoldStage(self.checkpointer.partitions)
-        self.queue: list[agents.Batch] = []
-        self.positions: dict[Place, int] = {}
-        self.alive = True
-        self.generation = -1
-        self.epoch = -1
-        self.assigned = []
-        self.task = None
-        self.begin(self.checkpointer.start([INPUT, CROSS], PARTITIONS))
-        self.finish()
-
-    def let_go(self, *, wait: bool = False) -> None:
-        """End the threads of the life before; each story has dozens of lives."""
-        if hasattr(self, "checkpointer"):
-            self.checkpointer._transactions._thread.shutdown(wait)
-            self.checkpointer._owned._thread.shutdown(wait)
-        for _stepper, threads in self.given_up:
-            threads.shutdown(wait)
-        self.given_up.clear()
-
-    # -- stepping ----------------------------------------------------------------------
-
-    def begin(self, work: Any) -> None:
-        """Begin something that calls the broker; `until`, `step` and `finish` drive it."""
-        assert self.task is None
-        self.task = self.world.loop.create_task(work)
-
-    def until(self, name: str) -> bool:
-        """Go on to just before the broker call of this name; whether it got there."""
-        self.stepper.running_free = False
-        while self._drive():
-            if self.stepper.at == name:
-                return True
-            self.stepper.release()
-        return False
-
-    def step(self) -> None:
-        """Make one call to the broker, if something is under way."""
-        if self.task is not None:
-            self.stepper.running_free = False
-            if self.stepper.parked.is_set():
-                self.stepper.release()
-            self._drive()
-
-    def finish(self) -> None:
-        """Let what is under way come to its end; open transactions time out if it waits for them."""
-        self.stepper.running_free = True
-        while self.task is not None:
-            if self.stepper.parked.is_set():
-                if self.stepper.at.startswith("waits"):
-                    self.world.time_passes()
-                self.stepper.release()
-            self._drive()
-
-    def _drive(self) -> bool:
-        """Run the loop until the task has ended or stands before a call; whether it stands."""
-        if self.task is None:
-            return False
-        loop, task, stepper = self.world.loop, self.task, self.stepper
-        if not stepper.parked.is_set():
-            arrived = asyncio.Event()
-            stepper.on_parked = lambda: loop.call_soon_threadsafe(arrived.set)
-            if not stepper.parked.is_set():
-
-                async def wait() -> None:
-                    parked = loop.create_task(arrived.wait())
-                    await asyncio.wait({task, parked}, return_when=asyncio.FIRST_COMPLETED)
-                    parked.cancel()
-
-                loop.run_until_complete(wait())
-            stepper.on_parked = lambda: None
-        if task.done():
-            self.task = None
-            self._ended(task)
-            return False
-        return stepper.parked.is_set()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.world.deaths.append(repr(error))
-            # Whatever it was: `Checkpointer.run` and its like end the process.
-            self._end()
-            return
-        if self.taking_over:
-            self.taking_over = False
-            self.positions = task.result()
-            # As the fence does: what was found in an epoch that is over is not gone on from.
-            if self.epoch == self.checkpointer.epoch and (self.positions or not self.assigned):
-                self.checkpointer.resumed()
-                self.world.taken_over(self)
-
-    def lose_broker(self) -> None:
-        """In the middle of a checkpoint: the broker ends and comes back, and the worker begins to start over.
-
-        What it gave up stands where it stood, and may go on at any time (`late`).
-        """
-        task, self.task = self.task, None
-        assert task is not None
-        self.given_up.append((self.stepper, self.checkpointer._transactions._thread))
-        self.stepper = self.client.stepper = Stepper()
-        self.world.broker.away = True
-        self.world.loop.run_until_complete(asyncio.wait({task}))
-        self.world.broker.away = False
-        assert isinstance(task.exception(), TransactionLost)
-        self.epoch = self.checkpointer.epoch
-        self.taking_over = True
-        self.stepper.running_free = False
-        self.begin(self._start_over())
-
-    async def _start_over(self) -> dict[Place, int]:
-        """What the consumer does (services/router/checkpoint/fences.py)."""
-        epoch = self.checkpointer.epoch
-        await self.checkpointer.settle()
-        if epoch != self.checkpointer.epoch:
-            return {}
-        wanted = [(topic, number) for topic in (INPUT, CROSS) for number in self.assigned]
-        return await self.checkpointer.take_over(wanted)
-
-    def late(self) -> None:
-        """What was given up makes one more call."""
-        for stepper, _threads in self.given_up:
-            if stepper.parked.is_set():
-                stepper.release()
-                stepper.parked.wait(0.05)
-
-    def crash(self) -> None:
-        """kill -9, wherever it is."""
-        for stepper, _threads in self.given_up:
-            stepper.crash()
-        if not self.alive:
-            return
-        self.stepper.crash()
-        task, self.task = self.task, None
-        if task is not None:
-            self.world.loop.run_until_complete(asyncio.wait({task}))
-            if not task.cancelled():
-                task.exception()
-        self._end()
-
-    def _end(self) -> None:
-        self.alive = False
-        self.taking_over = False
-        self.stepper.crashed = True
-        for partition in list(self.checkpointer.partitions.values()):
-            partition.store.close()
-
-    # -- reading ---------------------------------------------------------------------------
-
-    def fetch(self, most: int) -> None:
-        """Queue what is to be read, as the consumer does."""
-        if not self.checkpointer.positioned:
-            return
-        for (topic, number), position in sorted(self.positions.items()):
-            entries = self.world.broker.read((topic, number), position, most=most)
-            if entries:
-                self.positions[topic, number] = entries[-1].offset + 1
-                records = [Record(topic, number, entry) for entry in entries]
-                self.queue.append(agents.Batch(topic, number, records, self.checkpointer.epoch))
-
-    def handle(self) -> None:
-        """Hand the queued batches to the stage."""
-        batches, self.queue = self.queue, []
-        for batch in batches:
-            try:
-                self.world.loop.run_until_complete(
-                    agents.take(batch, self.stage, self.checkpointer)
-                )
-            except Exception as error:  # noqa: BLE001 - the agents' outermost loop ends the process
-                self.world.deaths.append(repr(error))
-                self._end()
-                return
-
-    def work(self, most: int = 10) -> None:
-        """Fetch and handle."""
-        self.fetch(most)
-        self.handle()
-
-    def commit(self) -> None:
-        """A whole checkpoint."""
-        self.begin(self.checkpointer.checkpoint())
-        self.finish()
 
 
 class World:
@@ -503,56 +229,6 @@ def _die(reason: str, error: BaseException | None = None) -> None:
     raise Died(f"{reason}: {error!r}")
 
 
-class Rows:
-    """RocksDB, as far as the store uses it, in memory: what was written outlives the process that wrote it."""
-
-    disk: ClassVar[dict[str, dict[bytes, bytes]]] = {}
-    writes_left: ClassVar[int | None] = None
-    """The process ends before the write after so many."""
-
-    def __init__(self, path: str, _options: object = None) -> None:
-        Path(path).mkdir(exist_ok=True)
-        self._rows = self.disk.setdefault(path, {})
-        if not (Path(path) / "CURRENT").exists():
-            # The folder was removed.
-            self._rows.clear()
-            (Path(path) / "CURRENT").touch()
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._rows.get(key)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self._rows[key] = value
-
-    def write(self, batch: Batched, _how: object = None) -> None:
-        if Rows.writes_left is not None:
-            Rows.writes_left -= 1
-            if Rows.writes_left < 0:
-                Rows.writes_left = None
-                raise Crash("write")
-        for key, value in batch.rows:
-            if value is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = value
-
-    def close(self) -> None:
-        """Nothing is lost by it."""
-
-
-class Batched:
-    """A write batch."""
-
-    def __init__(self, *, raw_mode: bool = True) -> None:
-        self.rows: list[tuple[bytes, bytes | None]] = []
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self.rows.append((key, value))
-
-    def delete(self, key: bytes) -> None:
-        self.rows.append((key, None))
-
-
 class Silence:
     """A log that nobody reads: thousands of stories would write a hundred lines each."""
 
@@ -585,6 +261,3 @@ def in_memory() -> Iterator[None]:
         patch.object(restore, "_TIMEOUT", 3600.0),
     ):
         yield
-
-
-__all__ = ["PARTITIONS", "Crash", "Died", "Worker", "World", "in_memory"]

@@ -1,7 +1,7 @@
 """Each fence of the protocol: with it the books balance, without it the harm is seen.
 
-The product's own classes run over a broker in memory (tests/support/protocol_world.py), so that a worker can be stopped between any
-two calls.  Fences that need Faust or a real broker are in tests/integration/fences.
+The product's own classes run over a broker in memory (tests/support/protocol_worker.py), so that a worker can be stopped between
+any two calls.  Fences that need Faust or a real broker are in tests/integration/fences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import pytest
 
 from services.router.checkpoint import transaction_thread
 from tests.support.kafka_model import COMMITTING
-from tests.support.protocol_world import CHANGELOG, PARTITIONS, Worker, World, in_memory
+from tests.support.protocol_stage import CHANGELOG, PARTITIONS
+from tests.support.protocol_worker import Worker
+from tests.support.protocol_world import World, in_memory
 from tests.support.removals import without
 
 
