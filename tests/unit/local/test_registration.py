@@ -1,4 +1,4 @@
-"""What the metadata log says of a registration, batch by batch; the real log is read in test_embedded_kafka."""
+"""What the metadata log says of a registration, batch by batch; the real log is read in tests/integration/embedded."""
 
 from __future__ import annotations
 
