@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from services.router.checkpoint import pace as paces
 from services.router.checkpoint.pace import LONGEST_PAUSE, PAUSE_FOR_EACH, Pace
 
 LONG = 60.0
@@ -48,3 +49,36 @@ async def test_a_pause_ends_when_half_is_full(records: int, size: int) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await pacing.pause(0.0)
+
+
+async def test_a_checkpoint_that_changes_something_is_due_at_once() -> None:
+    """Rows or outputs do not wait for more."""
+    pacing = pace()
+    pacing.filled(1, 1, changes=True)
+    async with asyncio.timeout(LONG / 2):
+        await pacing.due()
+
+
+async def test_offsets_alone_wait_for_what_changes_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For a while; then they are committed by themselves, and nothing at all is never due."""
+    pacing = pace()
+    monkeypatch.setattr(paces, "OFFSETS_ALONE_SECONDS", 0.05)
+    pacing.filled(1, 0, changes=False)
+    began = time.monotonic()
+    await pacing.due()
+    assert time.monotonic() - began >= 0.05 * 0.99
+
+    monkeypatch.setattr(paces, "OFFSETS_ALONE_SECONDS", LONG)
+    waiting = asyncio.create_task(pacing.due())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    pacing.filled(2, 1, changes=True)
+    async with asyncio.timeout(LONG / 2):
+        await waiting
+
+    pacing.emptied()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await pacing.due()
