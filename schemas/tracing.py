@@ -130,6 +130,10 @@ class TraceRequestedV1(Contract):
     """`received`, `located`, `due`, `disputed`, …; `weighed` asks only how well the case fits (`case.weighed`)."""
     received_at: Timestamp | None = None
     """When the complaint was received: whose word was recorded later spoke knowing of it. Without it, ``occurred_at``."""
+    waited_hours: int | None = Field(default=None, ge=0)
+    """How long the customer says to have waited; told only where it is asked how well a case fits."""
+    amounts: tuple[int, ...] = ()
+    """Sums of money that the words name, in hundredths; told only where it is asked how well a case fits."""
 
 
 class Decision(Contract):

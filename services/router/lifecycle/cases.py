@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.vocabulary import LocatedBy
+from services.router.tracing.model import NO_CLUES, Clues
 
 FLOOR: Final = 500
 """Parts of ten thousand: a case that explains less is not meant (one without anything amiss, closed six weeks before)."""
@@ -48,6 +49,8 @@ class Search:
     """What the customer was asked to choose from, in that order; asked once."""
     expired: bool = False
     """The customer has not answered in time."""
+    clues: Clues = NO_CLUES
+    """What the complaint's words tell of the case in numbers."""
 
 
 @dataclass(frozen=True, slots=True)

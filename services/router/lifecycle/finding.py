@@ -26,6 +26,7 @@ from services.router.lifecycle.model import (
     StopTracing,
     WeighCase,
 )
+from services.router.tracing.model import NO_CLUES, Clues
 
 PATIENCE: Final = 24 * 3_600 * 1_000_000
 """µs: how long a customer's answer is waited for."""
@@ -33,10 +34,12 @@ _NAMED: Final = frozenset({LocatedBy.GIVEN, LocatedBy.TEXT, LocatedBy.ANSWERED})
 """The case was named; nothing that merely fits takes its place."""
 
 
-def begin(life: Life, customers: Iterable[str], named: Iterable[str]) -> Step:
+def begin(
+    life: Life, customers: Iterable[str], named: Iterable[str], clues: Clues = NO_CLUES
+) -> Step:
     """A new complaint without a case: search by customer, and look up what its words name."""
     known = tuple(dict.fromkeys(customers))
-    searching = replace(life, search=Search(customers=known, awaited=known))
+    searching = replace(life, search=Search(customers=known, awaited=known, clues=clues))
     searching, weighing = _weigh(searching, dict.fromkeys(named, LocatedBy.TEXT))
     effects: list[Effect] = [PublishStatus()]
     if not known and not weighing:

@@ -6,6 +6,7 @@ is each other's inverse for what it carries, which the tests check.
 
 from services.router.mapping.cases import case_search, of_this_case, which_one
 from services.router.mapping.complaints import (
+    clues_from_request,
     complaint_from_life,
     complaint_from_request,
     life_from_complaint,
@@ -34,6 +35,7 @@ from services.router.mapping.messages import opened, status, withdrawn
 
 __all__ = [
     "case_search",
+    "clues_from_request",
     "complaint_from_life",
     "complaint_from_request",
     "decision_fields",

@@ -63,6 +63,7 @@ def trace_request(
     reason: str,
     case_id: str | None = None,
     sequence: int | None = None,
+    clues: model.Clues = model.NO_CLUES,
 ) -> TraceRequestedV1:
     """Lifecycle's question, about the complaint's case or another one."""
     case = case_id or life.case_id
@@ -78,7 +79,14 @@ def trace_request(
         symptoms=wire_symptoms(complaint_from_life(life).symptoms),
         reason=reason,
         received_at=from_microseconds(life.received_at),
+        waited_hours=clues.waited,
+        amounts=clues.amounts,
     )
+
+
+def clues_from_request(data: TraceRequestedV1) -> model.Clues:
+    """What the words told of the case in numbers."""
+    return model.Clues(data.waited_hours, data.amounts)
 
 
 def complaint_from_request(data: TraceRequestedV1) -> model.Complaint:

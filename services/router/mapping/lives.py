@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 from schemas.vocabulary import CauseKind, ComplaintState, LocatedBy, Role
 from services.router.lifecycle.cases import Possible, Search
 from services.router.lifecycle.model import Assignment, Life, Target
+from services.router.tracing.model import NO_CLUES, Clues
 
 
 def life_row(life: Life) -> bytes:
@@ -96,6 +97,7 @@ def _search_row(search: Search) -> dict[str, Any]:
         ],
         "options": search.options,
         "expired": search.expired,
+        **({} if search.clues == NO_CLUES else {"clues": search.clues}),
     }
 
 
@@ -109,4 +111,9 @@ def _search_from(stored: dict[str, Any]) -> Search:
         },
         tuple(stored["options"]),
         stored["expired"],
+        _clues_from(stored.get("clues", {})),
     )
+
+
+def _clues_from(stored: dict[str, Any]) -> Clues:
+    return Clues(stored.get("waited"), tuple(stored.get("amounts", ())))

@@ -204,6 +204,7 @@ class EvidenceStage(Stage):
             case,
             self._companies.active(partition).rules,
             _as_of(request, case),
+            mapping.clues_from_request(request),
         )
         self.send(
             partition,

@@ -46,7 +46,7 @@ from services.router.stages.evidence import WEIGH
 from services.router.stages.named import named_cases
 from services.router.stages.retention import FORGET, Keep, Retention
 from services.router.stages.telling import Telling
-from services.router.tracing import model, symptoms, tracer
+from services.router.tracing import mentions, model, symptoms, tracer
 from services.router.tracing.company import Rules
 
 log = structlog.get_logger(__name__)
@@ -131,7 +131,8 @@ class LifecycleStage(Stage):
         heard = envelope._replace(time=data.received_at)
         if life.case_id is None:
             customers = [each.digest for each in data.customer_refs]
-            step = finding.begin(life, customers, settled(named_cases, data.text))
+            named, clues = settled(named_cases, data.text), settled(mentions.clues, data.text)
+            step = finding.begin(life, customers, named, clues)
         else:
             step = machine.received(life)
         self._carry_out(partition, None, step, heard)

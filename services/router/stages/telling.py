@@ -26,6 +26,7 @@ from services.router.lifecycle.model import (
     WeighCase,
     WithdrawAssignment,
 )
+from services.router.tracing import model
 
 
 class Telling:
@@ -74,6 +75,9 @@ class Telling:
             reason=reason,
             case_id=effect.case_id,
             sequence=effect.sequence,
+            clues=model.NO_CLUES
+            if life.search is None or isinstance(effect, StopTracing)
+            else life.search.clues,
         )
         self._send(
             partition,

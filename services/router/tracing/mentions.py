@@ -12,7 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from services.router.tracing.model import Clues
+
 _LONGEST: Final = 4_000
+_NEAR: Final = 40
+"""Letters before and after a span that are looked at."""
+_MOST_AMOUNTS: Final = 4
 _LABEL: Final = (
     r"(?:no(?:mor|mer|\.)?|number|n[uú]mero|kode|code|c[oó]digo|id)?[\s.]*"
     r"(?:resi|awb|invoice|inv|faktur|nota|order|pesanan|pedido|booking|transaksi|transaction|trx|tracking|rastreio|"
@@ -73,6 +78,26 @@ _SPAN: Final = re.compile(
     + "|".join(sorted(_SPANS, key=len, reverse=True)) + r")(?:an|nya)?(?![a-z])",
     re.IGNORECASE,
 )  # fmt: skip
+
+
+_WORD: Final = r"[^\W\d_]+"
+_BEFORE: Final = re.compile(
+    r"\b(?:udah|udh|sudah|sdh|dah|uda|hampir|hampr|selama|nunggu|menunggu|tunggu|already|waited|waiting|over|almost|been|for|"
+    rf"há|faz|já|esperando|espero)\W+(?:(?:lebih|lbh|lewat|dari|dr|mau|mo|more|than|mais|de|quase|about|nearly|{_WORD})\W+)?"
+    r"(?:(?:dari|dr|than|de)\W+)?$",
+    re.IGNORECASE,
+)
+"""What stands before a span that has been waited: "udah lebih dari 10 hari", "waiting for 3 weeks", "há 5 dias"."""
+_AFTER: Final = re.compile(
+    rf"^\W*(?:{_WORD}\W+)?(?:lalu|ago|atrás|belum|blm|blom|belom|gak|ga|nggak|ngga|tidak|tdk|still|and\W+nothing|e\W+nada)\b",
+    re.IGNORECASE,
+)
+_OTHERWISE: Final = re.compile(
+    r"\b(?:estimasi\w*|biasanya|dulu|garansi\w*|dalam|maksimal|maks|max|janji\w*|dijanjikan|cuma|cuman|within|usually|warranty|"
+    rf"promised|garantia|prazo|normalmente)\W+(?:{_WORD}\W+)?(?:{_WORD}\W+)?$",
+    re.IGNORECASE,
+)
+"""What says that a span was promised, or is usual: no wait of this customer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +162,30 @@ def _hundredths(number: str) -> int:
     return int(digits) * 100 + int((fraction + "00")[:2])
 
 
-def waiting_hours(text: str) -> int | None:
-    """Return the longest span of time that a text names, in hours: "udah 10 hari" is 240; None when none is named."""
-    spans = [
-        (int(match[1]) if match[1].isdigit() else _COUNTS[match[1].lower()])
-        * _SPANS[match[2].lower()]
-        for match in _SPAN.finditer(text[:_LONGEST])
+def waited_hours(text: str) -> int | None:
+    """Return the longest span that the customer says to have waited, in hours; None when none is named.
+
+    "udah 10 hari belum sampai" is 240. What was promised, is usual or is under warranty ("estimasi 3 hari") is no wait.
+    """
+    read = text[:_LONGEST]
+    waited = [
+        _hours(match)
+        for match in _SPAN.finditer(read)
+        if not _OTHERWISE.search(read, max(0, match.start() - _NEAR), match.start())
+        and (
+            _BEFORE.search(read, max(0, match.start() - _NEAR), match.start())
+            or _AFTER.match(read[match.end() : match.end() + _NEAR])
+        )
     ]
-    return max(spans, default=None)
+    return max(waited, default=None)
+
+
+def clues(text: str) -> Clues:
+    """Return what the words tell of the case in numbers."""
+    sums = dict.fromkeys(amount.cents for amount in amounts(text))
+    return Clues(waited_hours(text), tuple(sums)[:_MOST_AMOUNTS])
+
+
+def _hours(match: re.Match[str]) -> int:
+    count = int(match[1]) if match[1].isdigit() else _COUNTS[match[1].lower()]
+    return count * _SPANS[match[2].lower()]

@@ -59,6 +59,21 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True)
+class Clues:
+    """What a complaint's words tell of its case in numbers; nothing where they tell none.
+
+    ``waited`` is how many hours the customer has waited by then, ``amounts`` are sums of money in hundredths of whatever
+    currency they are in.
+    """
+
+    waited: int | None = None
+    amounts: tuple[int, ...] = ()
+
+
+NO_CLUES: Final = Clues()
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessEvent:
     """One thing a source says happened in a case.
 

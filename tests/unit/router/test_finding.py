@@ -120,6 +120,38 @@ def test_a_case_that_is_given_is_said_to_be_given(pipeline: Pipeline) -> None:
     assert pipeline.events(topics.CASE_SEARCHED) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("paket saya belum sampai, telat!", None),
+        ("paket saya udah 12 hari belum sampai, telat!", "INV-20001"),
+        ("paket saya udah 8 hari belum sampai, telat!", "INV-20002"),
+        ("paket saya yang Rp 150.000 belum sampai, telat!", "INV-20001"),
+    ],
+)
+def test_a_wait_or_a_sum_tells_two_late_orders_apart(
+    pipeline: Pipeline, text: str, meant: str | None
+) -> None:
+    """Without either the customer is asked; with one nobody need be."""
+    earlier = tuple((activity, hours) for activity, hours in LATE if hours > 140.0)
+    later = tuple((activity, hours - 100.0) for activity, hours in earlier)
+    order(pipeline, "INV-20001", earlier, PHONE)
+    order(pipeline, "INV-20002", later, PHONE)
+    for case_id, amount, hours_ago in (("INV-20001", 150_000, 298.0), ("INV-20002", 99_000, 198.0)):
+        pipeline.happens(
+            "invoice_issued",
+            hours_ago,
+            case_id=case_id,
+            event_id=f"{case_id}-invoice",
+            attributes={"invoiced_amount": amount},
+        )
+    complains(pipeline, PHONE, text=text)
+
+    decision = pipeline.decisions[-1]
+    assert decision.case_id == meant
+    assert (decision.outcome is Outcome.ASKED) == (meant is None)
+
+
 @pytest.mark.parametrize("spelling", ["INV-20002", "inv-20002"])
 def test_a_reference_in_the_text_goes_before_the_telephone(
     pipeline: Pipeline, spelling: str

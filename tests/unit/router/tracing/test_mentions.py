@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.tracing.mentions import Amount, amounts, references, waiting_hours
+from services.router.tracing.mentions import Amount, amounts, clues, references, waited_hours
+from services.router.tracing.model import NO_CLUES, Clues
 
 
 @pytest.mark.parametrize(
@@ -67,17 +68,32 @@ def test_amounts_are_read(text: str, found: list[Amount]) -> None:
     ("text", "hours"),
     [
         ("udah 10 hari belum nyampe", 240),
-        ("seminggu gak sampai", 168),
-        ("2 weeks and 3 days", 336),
+        ("sudah lebih dari seminggu", 168),
+        ("sebulan gak sampai sampai", 720),
+        ("saya pesan 12 hari lalu", 288),
+        ("nunggu 3 minggu tanpa kabar, padahal estimasi 2 hari", 504),
+        ("I have been waiting for 2 weeks and 3 days", 336),
+        ("ordered ten days ago", 240),
         ("já faz três semanas", 504),
-        ("dua jam", 2),
-        ("sebulan", 720),
+        ("há 5 dias e nada", 120),
+        ("estimasi 3 hari", None),
+        ("biasanya 4 hari udah nyampe", None),
+        ("garansi 1 bulan, sudah rusak", None),
+        ("promised within 3 days", None),
+        ("baru 5 hari barang sudah rusak", None),
         ("lama banget", None),
     ],
 )
-def test_waiting_is_read(text: str, hours: int | None) -> None:
-    """The longest span that is named."""
-    assert waiting_hours(text) == hours
+def test_a_wait_is_read(text: str, hours: int | None) -> None:
+    """The longest span that the customer waited; not what was promised, is usual or under warranty."""
+    assert waited_hours(text) == hours
+
+
+def test_clues_hold_each_sum_once() -> None:
+    """Whatever the currency, in hundredths."""
+    found = clues("udah 10 hari, uang saya Rp 150.000 belum balik, 150rb! ongkir 9rb")
+    assert found == Clues(240, (15_000_000, 900_000))
+    assert clues("lama banget") == NO_CLUES
 
 
 @given(st.text(max_size=300))
@@ -86,4 +102,4 @@ def test_any_text_is_read(text: str) -> None:
     assert references(text) == references(text)
     assert all(not name.startswith("08") for name in references(text))
     assert all(amount.cents >= 0 for amount in amounts(text))
-    waiting_hours(text)
+    waited_hours(text)
