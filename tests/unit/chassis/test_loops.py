@@ -25,7 +25,7 @@ async def test_results_and_errors_reach_their_futures() -> None:
     inbox = LoopInbox[int](loop)
     futures = [loop.create_future() for _ in range(3)]
     tellers = [inbox.teller(future) for future in futures]
-    futures[2].set_result(7)
+    futures[0].set_result(7)
 
     def tell() -> None:
         tellers[0](1)
@@ -34,10 +34,10 @@ async def test_results_and_errors_reach_their_futures() -> None:
 
     await from_another_thread(tell)
 
-    assert futures[0].result() == 1
+    assert futures[0].result() == 7
     with pytest.raises(ValueError, match="refused"):
         futures[1].result()
-    assert futures[2].result() == 7
+    assert futures[2].result() == 3
 
 
 async def test_many_results_wake_the_loop_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +90,7 @@ async def test_whoever_waits_longest_has_the_next_room() -> None:
     waiting = [asyncio.create_task(wait(name)) for name in ("first", "second")]
     await asyncio.sleep(0)
     slots.give()
+    assert not slots.take_now()
     await asyncio.sleep(0.01)
     assert got == ["first"]
     assert not slots.take_now()

@@ -79,6 +79,7 @@ async def test_offsets_alone_wait_for_what_changes_something(
         await waiting
 
     pacing.emptied()
+    monkeypatch.setattr(paces, "OFFSETS_ALONE_SECONDS", 0.0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await pacing.due()
