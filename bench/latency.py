@@ -129,14 +129,14 @@ async def measure(target: Target, load: Load, webhooks: Webhooks, name: str) -> 
         warm = [f"{name}-w{number}" for number in range(int(load.per_second * WARM_UP_SECONDS))]
         counted = [f"{name}-{number}" for number in range(int(load.per_second * load.seconds))]
         await target.prepare(warm + counted)
-        await _settled(await _send(client, target, warm, load.per_second), webhooks)
+        warmed = await _send(client, target, warm, load.per_second)
+        _none_refused(warmed, name)
+        await _settled(warmed, webhooks)
         before, own = _cpu(target.processes), time.process_time()
         shots = await _send(client, target, counted, load.per_second)
         await _settled(shots, webhooks)
         after, own = _cpu(target.processes), time.process_time() - own
-    if shots.refused:
-        told = "; ".join(f"{count} × {what}" for what, count in shots.refused.most_common(3))
-        raise RuntimeError(f"{name}: posts were refused: {told}")
+    _none_refused(shots, name)
     times = sorted(
         1e3 * (webhooks.first[complaint] - planned)
         for complaint, planned in shots.planned.items()
@@ -184,6 +184,12 @@ async def _send(
 
     await asyncio.gather(*(post(number, case_id) for number, case_id in enumerate(cases)))
     return shots
+
+
+def _none_refused(shots: _Shots, name: str) -> None:
+    if shots.refused:
+        told = "; ".join(f"{count} × {what}" for what, count in shots.refused.most_common(3))
+        raise RuntimeError(f"{name}: posts were refused: {told}")
 
 
 async def _settled(shots: _Shots, webhooks: Webhooks) -> None:
