@@ -10,7 +10,8 @@ no question is asked whose only useful answer would not be believed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -70,13 +71,10 @@ def best(looks: Looks, rules: Rules) -> Asked | None:
         if as_of < deadline(fact.question.department, since, rules)
     )
     for fact in list(facts)[:_MOST]:
-        costs: list[float] = []
-        decides = False
-        for event in fact.answers:
-            then = now if event is None else looks.told(event)
-            decides = decides or sendable(then, rules) is not None
-            costs.append(_follows(then, rules))
-        if decides:
+        thens = [now if event is None else looks.told(event) for event in fact.answers]
+        costs = [_follows(then, rules) for then in thens]
+        decides = any(sendable(then, rules) is not None for then in thens)
+        if decides and not _settled(now, thens, rules):
             question = fact.question
             cost = asking(costs, rules.policy.costs, fact.weights)
             found.append((cost, question.activity, question.department, question))
@@ -100,13 +98,26 @@ def awaited(looks: Looks, rules: Rules) -> float | None:
         return None
     key = open_.members[-1]
     source = rules.activities[key].source
-    costs = _follows(looks.spoken(source), rules)
+    silent = looks.spoken(source)
+    costs = _follows(silent, rules)
     times = _times(open_, key, now, rules)
     if times:
-        done = ProcessEvent(f"?{key}", key, COMPLETE, times[0], times[0], source=source)
-        done_costs = _follows(looks.spoken(source, done), rules)
-        return done_costs * _done(open_) + costs * (1 - _done(open_))
+        event = ProcessEvent(f"?{key}", key, COMPLETE, times[0], times[0], source=source)
+        done = looks.spoken(source, event)
+        if _settled(now, (silent, done), rules):
+            return math.inf
+        return _follows(done, rules) * _done(open_) + costs * (1 - _done(open_))
     return costs
+
+
+def _settled(now: Look, thens: Iterable[Look], rules: Rules) -> bool:
+    """Say whether whoever may be named now is named first whatever is said: then nobody need wait for it."""
+    if now.claims or sendable(now, rules) is None:
+        return False
+    first = now.causes[0].department
+    return all(
+        then.causes[0].department == first and sendable(then, rules) is not None for then in thens
+    )
 
 
 def _done(open_: OwnDelay) -> float:

@@ -256,3 +256,12 @@ def chosen(choices: tuple[Choice, ...], attributes: Mapping[str, Attribute]) -> 
         else:
             return duration
     return None
+
+
+def possible(choices: tuple[Choice, ...], attributes: Mapping[str, Attribute]) -> list[int]:
+    """Return the durations of the choices whose condition attributes that are not known may meet."""
+    return [
+        duration
+        for condition, duration in choices
+        if all(attributes.get(name, value) == value for name, value in condition)
+    ]

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.router.tracing.company import ActivityRule, Rules, chosen
+from services.router.tracing.company import ActivityRule, Rules, chosen, possible
 from services.router.tracing.model import Case
 from services.router.tracing.path import Way
 from services.router.tracing.step import Step
@@ -272,4 +272,9 @@ def allowance_of(rule: ActivityRule, timeline: Timeline) -> int | None:
     if not rule.allowances:
         return rule.allowance
     by_attribute = chosen(rule.allowances, timeline.attributes)
-    return by_attribute if by_attribute is not None else rule.allowance
+    if by_attribute is not None:
+        return by_attribute
+    if timeline.begun or rule.allowance is None:
+        return rule.allowance
+    # What would say so was told with the beginning, if at all: nobody is charged for what may have been allowed.
+    return max([rule.allowance, *possible(rule.allowances, timeline.attributes)])

@@ -15,7 +15,7 @@ a prior only weighs evidence that there is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from schemas.vocabulary import CauseKind, Finding
@@ -80,6 +80,7 @@ class _Known(NamedTuple):
     occurred_at: int
     measure: Measure
     broken: tuple[Contradiction, ...]
+    parts: Sequence[Timeline]
 
 
 def supports(
@@ -89,12 +90,14 @@ def supports(
     occurred_at: int,
     measure: Measure,
     broken: tuple[Contradiction, ...] = (),
+    *,
+    parts: Sequence[Timeline] = (),
 ) -> tuple[Support, ...]:
     """Ask the case about each symptom; likeliest first, ties by id.
 
-    ``broken`` are the contradictions that the case's events show.
+    ``broken`` are the contradictions that the case's events show, ``parts`` the timelines of a split case's parts.
     """
-    known = _Known(timeline, rules, occurred_at, measure, broken)
+    known = _Known(timeline, rules, occurred_at, measure, broken, parts or (timeline,))
     ranked = sorted(scores, key=lambda score: (-score.probability, score.symptom))
     return tuple(
         [
@@ -106,24 +109,28 @@ def supports(
 
 
 def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
-    timeline, rules, occurred_at, measure, broken = known
+    timeline, rules, occurred_at, measure, broken, parts = known
     faults, evidence = _faults(rule, timeline, rules)
     if broken:
         _contradicted(rule, broken, rules, faults, evidence)
     denied = _denied(rule, timeline, rules, occurred_at) if rule.denies else []
-    lateness = _lateness(rule, timeline, occurred_at, measure) if rule.promises else None
+    lateness = _lateness(rule, parts, occurred_at, measure) if rule.promises else None
     denial_first = bool(denied) and rule.denial >= DENIAL_FIRST
     timed: list[Weight] = []
     unknown = 0.0
     # A fault in the goods explains a word about the goods; only without one is waiting asked.
     asks_time = not (faults and rule.presumes) and not denial_first
     if lateness is not None:
-        lateness = doubted(lateness, rules, lambda department: tilt(rule, department, TILT))
+        lateness = doubted(lateness, rules, lambda owner: by_step(rule, owner, rules))
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
         if timeline.faults:
+            joint = _joined(unknown, faults, lateness, timeline, rules)
             timed, faults, either = _explained(timed, faults, lateness, timeline, rules)
-            unknown += either
+            counted = {fault.activity for fault in joint}
+            faults = [fault for fault in faults if fault.activity not in counted]
+            timed += joint
+            unknown += either - math.fsum([fault.weight for fault in joint])
     if denied and not timed:
         evidence.extend(
             Evidence(
@@ -177,6 +184,21 @@ def tilt(rule: SymptomRule, department: str | None, most: float) -> float:
     if prior is None:
         prior = max(0.0, 1.0 - math.fsum(sorted(rule.priors.values()))) / (known + 1)
     return min(most, max(1 / most, prior * (known + 1)))
+
+
+def by_step(rule: SymptomRule, owner: str, rules: Rules) -> float:
+    """Return how readily one step of an owner's is late in what a symptom is about.
+
+    A prior is for all that a department does on the way to any of the symptom's promises: each of its steps has
+    its part of it. Without priors all steps are alike.
+    """
+    if not rule.priors:
+        return 1.0
+    steps = {key for promise in rule.promises for key in rules.promises[promise].chain}
+    own = [
+        key for key in steps if rules.activities[key].owner == owner and rules.activities[key].after
+    ]
+    return tilt(rule, owner, TILT) / max(1, len(own))
 
 
 def _faults(
@@ -248,12 +270,19 @@ def _denied(rule: SymptomRule, timeline: Timeline, rules: Rules, occurred_at: in
 
 
 def _lateness(
-    rule: SymptomRule, timeline: Timeline, occurred_at: int, measure: Measure
+    rule: SymptomRule, parts: Sequence[Timeline], occurred_at: int, measure: Measure
 ) -> Lateness | None:
-    """Return the promise that the symptom is about: the first missed one, else the first known."""
+    """Return the promise that the symptom is about: the first missed one, else the first known.
+
+    What a symptom presumes must have been done for every part of a split case: what is missing in one parcel may
+    lie in the other.
+    """
     if rule.presumes is not None:
-        step = timeline.steps.get(rule.presumes)
-        if step is not None and step.finish is not None and step.finish <= occurred_at:
+        for part in parts:
+            finish = part.step(rule.presumes).finish
+            if finish is None or finish > occurred_at:
+                break
+        else:
             return None
     first: Lateness | None = None
     for promise in rule.promises:
@@ -315,16 +344,24 @@ def _explained(
     """Let a fault of an activity explain that activity's delay, as far as it is likely to.
 
     An incomplete address is why the courier took long: the delay then weighs for whoever the fault
-    belongs to, whatever words the customer found for the waiting. Of several attempts the first that did
-    not succeed counts, and only for the time after it: whoever came too late for the first is late by
-    their own doing. A fault is counted once: beside the delay only when it is another activity's. The last value
-    is the part of the time that belongs to the one or the other, by the less likely reading.
+    belongs to, whatever words the customer found for the waiting. What was wrong from the start, before
+    anybody's time ran, explains why the open step is not done, if it explains the customer's words. Of
+    several attempts the first that did not succeed counts, and only for the time after it: whoever came
+    too late for the first is late by their own doing. A fault is counted once: beside the delay only when
+    it is another activity's. The last value is the part of the time that belongs to the one or the other,
+    by the less likely reading.
     """
     left: list[Weight] = []
     either: list[float] = []
+    last = lateness.path[-1] if lateness.path else None
+    open_ = last.members[-1] if last is not None and last.unfinished else None
+    late = {delay.activity for delay in timed if delay.kind is not PROMISE}
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
         why = why or _delaying(delay.activity, lateness, timeline, rules)
+        if not why and delay.activity == open_:
+            why = _from_the_start(faults, rules)
+            late.update([fault.activity for fault in why])
         if not why or delay.kind is PROMISE or delay.activity is None:
             left.append(delay)
             continue
@@ -349,8 +386,48 @@ def _explained(
         left.append(fault._replace(weight=moved))
         if own > 0:
             left.append(delay._replace(weight=delay.weight - rest))
-    late = {delay.activity for delay in timed if delay.kind is not PROMISE}
     return left, [fault for fault in faults if fault.activity not in late], math.fsum(either)
+
+
+def _from_the_start(faults: list[Weight], rules: Rules) -> list[Weight]:
+    """Return the faults of what nothing precedes: it has no time of its own, and shows in what does not get done."""
+    return [
+        fault
+        for fault in faults
+        if fault.at and fault.activity is not None and not rules.activities[fault.activity].after
+    ]
+
+
+def _joined(
+    unknown: float, faults: list[Weight], lateness: Lateness, timeline: Timeline, rules: Rules
+) -> list[Weight]:
+    """Return the faults that explain time which nothing separates from another's, or nothing measures.
+
+    Of activities that a missing event joins, the one in which something is known to have gone wrong took the time,
+    as likely as that explains a delay of its own. Weights are parts of ``unknown``.
+    """
+    found: list[Weight] = []
+    for stretch in lateness.path:
+        if stretch.owner is not None and stretch.own is not None:
+            continue
+        why = [fault for fault in faults if fault.activity in stretch.members]
+        for key in stretch.members:
+            why = why or _delaying(key, lateness, timeline, rules)
+        if not why:
+            continue
+        # What lies beyond a silent source's last word stays nobody's.
+        took = min(stretch.unknown, stretch.end - stretch.begin)
+        amount = took if stretch.own is None else stretch.charged
+        part = unknown * min(1.0, amount / max(1, lateness.unknown))
+        if rules.activities[why[0].activity or ""].repeats:
+            first = min(fault.at for fault in why)
+            why = [fault for fault in why if fault.at == first]
+            part *= 1 - _before(lateness, stretch.members[-1], first)
+        fault = max(why, key=lambda w: (w.weight, w.events))
+        moved = part * attributable(fault.weight)
+        if part > 0 and moved >= part / 2:
+            found.append(fault._replace(weight=moved))
+    return found
 
 
 def attributable(likelihood: float) -> float:

@@ -9,6 +9,7 @@ silent; who is charged for it is still measured only as far as each source has s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -115,7 +116,7 @@ def measure(
     elif not cancelled:
         open_activity, path = _frontier(way, clock)
         if path and path[-1].unfinished and path[-1].charged > 0:
-            unseen = _unseen(way, path[-1], case, as_of)
+            unseen = _unseen(way, path[-1], clock)
     due, due_event = _promised(way)
     late: int | None = None
     if due is not None and not cancelled:
@@ -217,9 +218,13 @@ def _frontier(way: Way, clock: Clock) -> tuple[str | None, tuple[OwnDelay, ...]]
     return key, path
 
 
-def _unseen(way: Way, last: OwnDelay, case: Case, as_of: int) -> tuple[tuple[str, float], ...]:
-    """Return the open step and those that must follow it, with how likely each one's completion was lost."""
-    rules, key = way.rules, last.members[-1]
+def _unseen(way: Way, last: OwnDelay, clock: Clock) -> tuple[tuple[str, float], ...]:
+    """Return the open step and those that must follow it, with how likely each one's completion was lost.
+
+    With that of the open step, also what follows it beside the way must have been lost: an invoice that would have
+    been issued by now.
+    """
+    rules, key, case = way.rules, last.members[-1], clock.case
     steps, chain = [key], way.promise.chain
     for after in chain[chain.index(key) + 1 :]:
         if steps[-1] in way.before(after):
@@ -233,10 +238,31 @@ def _unseen(way: Way, last: OwnDelay, case: Case, as_of: int) -> tuple[tuple[str
     ):
         # Somebody was asked, and says that it is not done.
         return ()
-    known = losses.added(case.losses, losses.counted(case.events, rules, as_of))
-    rate = losses.rates([rules.activities[step].source for step in steps], known)
+    known = losses.added(case.losses, losses.counted(case.events, rules, clock.as_of))
+    beside = _beside(way, last, clock)
+    told = [rules.activities[each].source for each in (*steps, *beside)]
+    rate = losses.rates(told, known)
+    first = rate[0] * math.prod(rate[len(steps) :])
     owners = (rules.activities[step].owner for step in steps)
-    return tuple(zip(owners, rate, strict=True))
+    return tuple(zip(owners, (first, *rate[1 : len(steps)]), strict=True))
+
+
+def _beside(way: Way, last: OwnDelay, clock: Clock) -> tuple[str, ...]:
+    """Return what follows an open step beside the way, and would have been told by now had that been done in time."""
+    activities, steps, key = way.rules.activities, way.timeline.steps, last.members[-1]
+    found: list[str] = []
+    for rule in activities.values():
+        if key not in rule.after or rule.optional or rule.id in way.promise.chain:
+            continue
+        if rule.id in steps or [1 for e in rule.after if e != key and way.finish(e) is None]:
+            continue
+        allowance = allowance_of(rule, way.timeline)
+        if allowance is None or last.allowed_until is None:
+            continue
+        due = later(way.rules, rule.calendar, last.allowed_until, allowance)
+        if due < clock.horizon(rule.source):
+            found.append(rule.id)
+    return tuple(found)
 
 
 def doubted(lateness: Lateness, rules: Rules, weigh: Callable[[str], float]) -> Lateness:

@@ -215,7 +215,7 @@ def _see(
             and (shown := contradiction(rule, timeline, rules, heard)) is not None
         ]
     )
-    found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken)
+    found = supports(scores, timeline, rules, complaint.occurred_at, ask, broken, parts=lines)
     causes = mix(found)
     timed = next((support for support in found if support.lateness is not None), None)
     lateness = None if timed is None else timed.lateness

@@ -59,6 +59,8 @@ class Timeline:
     """In order of time."""
     flags: tuple[Evidence, ...] = ()
     """What is doubtful about the events, and what was done about it."""
+    begun: bool = True
+    """Whether the first thing that happens in such a case is on record."""
 
     def step(self, activity: str) -> Step:
         """Return an activity's step, an empty one where no event speaks of it."""
@@ -79,6 +81,7 @@ class _Draft:
     faults: list[tuple[FaultRule, ProcessEvent]] = field(default_factory=list)
     spoken: dict[str, int] = field(default_factory=dict)
     answers: list[Evidence] = field(default_factory=list)
+    begun: bool = False
 
 
 def build(case: Case, rules: Rules, occurred_at: int, as_of: int) -> Timeline:
@@ -126,6 +129,7 @@ def lay_out(
         spoken=draft.spoken,
         events=events,
         flags=flags,
+        begun=draft.begun,
     )
 
 
@@ -146,6 +150,8 @@ def _take(
             answered = Evidence(event.event_id, activity, Finding.ANSWERED, str(by))
             draft.answers.append(answered)
     if transition is COMPLETE:
+        if not rule.after:
+            draft.begun = True
         _complete(step, event, rule, rules)
     elif transition is SCHEDULE:
         moves = event.at <= occurred_at and "answered_by" not in attributes

@@ -12,7 +12,7 @@ from services.router.tracing.model import HOUR, Case, ProcessEvent
 from services.router.tracing.timeline import build
 
 from .conftest import PLACED, Order
-from .stories import SHOP, in_office_hours, office
+from .stories import SHOP, in_office_hours, office, shares
 
 CHAIN = SHOP.promises["delivery"].chain
 
@@ -53,3 +53,15 @@ def test_own_delays_in_calendars_add_up_to_the_elapsed_lateness(
     for stretch in lateness.path:
         if stretch.allowed_until is not None and stretch.end <= stretch.allowed_until:
             assert stretch.charged == 0
+
+
+def test_what_may_have_been_allowed_is_not_charged_where_the_beginning_is_lost(
+    order: Order,
+) -> None:
+    """108 h to a customer whose region is not on record: too long within Java, in time beyond it."""
+    order.usual(picked=80, delivered=60)
+    assert "courier" in shares(order.complain(240))
+    order.events.pop(0)
+    assert set(shares(order.complain(240))) == {"warehouse"}
+    order.event("picked", 92, "start", region="java")
+    assert "courier" in shares(order.complain(240)), "another event tells where"

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from schemas.vocabulary import Finding
-from services.router.tracing.company import Rules
+from schemas.vocabulary import Finding, Transition
+from services.router.tracing.company import FaultRule, Rules
+from services.router.tracing.model import HOUR
 
-from .conftest import Order
-from .stories import findings, shares
+from .conftest import PLACED, USUAL, Order
+from .stories import change, findings, shares
 
 
 def told_by(order: Order, activity: str, hour: float, source: str) -> Order:
@@ -63,3 +64,82 @@ def test_the_last_part_decides_by_its_own_way(order: Order) -> None:
     decision = order.complain(220)
     assert decision.causes[0].department == "warehouse"
     assert set(shares(decision)) == {"warehouse"}
+
+
+def in_two(order: Order, until: str, late: float) -> Order:
+    """Two parcels: A came in time; of B, picked some hours late, nothing is known beyond one activity."""
+    order.usual(until="confirmed")
+    for part, begin, end in (("A", 5.0, "delivered"), ("B", 5.0 + late, until)):
+        hour = begin
+        for activity, takes in USUAL[4:]:
+            hour += takes
+            order.event(activity, hour)
+            order.events[-1] = replace(order.events[-1], objects={"parcel": part})
+            if activity == end:
+                break
+    return order
+
+
+def test_goods_are_incomplete_only_once_every_part_has_come(order: Order) -> None:
+    """What is missing in the first parcel lies in the second, which was picked five days late."""
+    decision = in_two(order, "handed_over", 120).complain(200, "incomplete_order")
+    assert set(shares(decision)) == {"warehouse"}
+    both = in_two(Order(order.rules), "delivered", 120).complain(220, "incomplete_order")
+    assert set(shares(both)) == {None}
+
+
+def test_a_part_is_known_from_what_comes_right_before_the_split(order: Order) -> None:
+    """Picked for parcel B, and never packed: packing, although parcel A came."""
+    decision = in_two(order, "picked", 0).complain(220)
+    assert decision.causes[0].department == "packing"
+    scanned = Order(order.rules).usual(until="confirmed")
+    for activity, hour in (("picked", 13), ("packed", 17), ("handed_over", 25), ("in_transit", 40)):
+        scanned.event(activity, hour)
+        number = "JX-1" if activity == "in_transit" else "A"
+        scanned.events[-1] = replace(scanned.events[-1], objects={"parcel": number})
+    decision = scanned.complain(220)
+    assert set(shares(decision)) == {"courier"}, "the carrier's own number is no other parcel"
+
+
+def test_a_fault_explains_the_time_of_what_a_missing_event_joins_it_with(order: Order) -> None:
+    """Nobody told of the hand-over; the first attempt, in time, found no address: the days after it are the customer's."""
+    order.usual(until="packed").event("delivered", 60, "fail", fault="address_incomplete")
+    order.event("delivered", 190)
+    assert shares(order.complain(220))["customer"] > 9_000
+    late = Order(order.rules).usual(until="packed")
+    late.event("delivered", 150, "fail", fault="address_incomplete").event("delivered", 190)
+    apart = shares(late.complain(220))
+    assert apart[None] > 3_000, (
+        "what was lost before the first attempt is packing's or the courier's"
+    )
+    assert apart["customer"] > 3_000
+
+
+def test_a_fault_explains_nothing_of_what_a_silent_source_cannot_tell(shop: Rules) -> None:
+    """The time since the courier's last word stays nobody's, whatever was on record before."""
+    order = Order(change(shop, "courier-api", assumed=False, every=24 * HOUR)).usual(until="packed")
+    order.event("delivered", 60, "fail", fault="address_incomplete")
+    order.watermarks = {"courier-api": PLACED + 100 * HOUR}
+    assert shares(order.complain(220))[None] > 7_000
+
+
+def test_what_was_wrong_from_the_start_explains_what_does_not_get_done(shop: Rules) -> None:
+    """Ordered to another address, and nothing is heard of the delivery; a delivery that came late is the courier's."""
+    fault = FaultRule(
+        "misaddressed",
+        "order_placed",
+        Transition.FAIL,
+        "customer",
+        {"en": "an address"},
+        {"late_delivery": 0.9},
+    )
+    faults = {**shop.faults, ("order_placed", Transition.FAIL): (fault,)}
+    order = Order(replace(shop, faults=faults)).event(
+        "order_placed", 0, "fail", fault="misaddressed"
+    )
+    open_ = order.usual(until="handed_over").complain(220)
+    assert shares(open_)["customer"] > 9_000
+    assert "courier" not in shares(open_)
+    came = order.event("delivered", 200).complain(220)
+    assert came.causes[0].department == "courier"
+    assert shares(came)["customer"] > 0

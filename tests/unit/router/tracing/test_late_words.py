@@ -30,6 +30,15 @@ def test_who_clears_themselves_afterwards_blames_nobody_else(order: Order) -> No
     assert confirmed.causes[0].department == "courier"
 
 
+def test_whoever_tells_it_differently_is_not_passed_over(order: Order) -> None:
+    """Picked at 150 h, the warehouse enters afterwards: late in any case, and packing is asked whether it is so."""
+    by_hand(order.usual(until="confirmed"), "picked", 150, 201, "warehouse")
+    decision = order.complain(200, as_of=202)
+    assert decision.outcome is Outcome.ASKED
+    assert decision.question is not None
+    assert (decision.question.fact, decision.question.department) == ("confirm", "packing")
+
+
 def test_a_replay_of_history_is_nobody_s_late_word(order: Order) -> None:
     """A case that was imported as a whole after the complaint is judged as if it had been known then."""
     order.usual(until="delivered", delivered=100).event("refund_requested", 160)

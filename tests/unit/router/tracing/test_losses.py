@@ -1,5 +1,7 @@
 """Events that got lost: how they are counted, and what a step that nobody reported is worth then."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,10 +9,12 @@ from hypothesis import strategies as st
 from schemas.vocabulary import CauseKind, Finding, Outcome
 from services.router.tracing import losses
 from services.router.tracing.company import Rules
+from services.router.tracing.fusion import TILT, by_step, tilt
 from services.router.tracing.model import HOUR, PARTS, Case, Complaint, SymptomScore
 from services.router.tracing.tracer import trace
 
 from .conftest import PLACED, Order
+from .stories import change
 
 DROPS = {"wms": (300, 60), "storefront": (200, 40), "payment-gateway": (200, 40)}
 """Sources that lose every fifth event."""
@@ -164,3 +168,44 @@ def test_a_lost_event_is_told_as_missing_and_not_as_silence(order: Order) -> Non
     decision = trace(complaint, Case("o1", tuple(order.events), {}, DROPS), order.rules, at)
     assert Finding.SILENT not in {piece.finding for piece in decision.evidence}
     assert Finding.OVERDUE in {piece.finding for piece in decision.evidence}
+
+
+def whose(order: Order, department: str) -> int:
+    """The parts of a department, named for a step that nobody reported of an order that is late."""
+    at = PLACED + 200 * HOUR
+    complaint = Complaint("c1", at, "id", (SymptomScore("late_delivery", 0.95),))
+    decision = trace(complaint, Case("o1", tuple(order.events), {}, DROPS), order.rules, at)
+    return sum(cause.parts for cause in decision.causes if cause.department == department)
+
+
+def test_a_prior_is_for_all_the_steps_of_a_department(shop: Rules) -> None:
+    """Packing packs and hands over, the courier delivers: as often late, each of packing's steps is half as often."""
+    rule = replace(shop.symptoms["late_delivery"], priors={"packing": 0.3, "courier": 0.3})
+    assert by_step(rule, "packing", shop) == tilt(rule, "packing", TILT) / 2
+    assert by_step(rule, "courier", shop) == tilt(rule, "courier", TILT)
+    assert by_step(rule, "customer", shop) == tilt(rule, "customer", TILT), (
+        "placing it takes no time"
+    )
+    assert by_step(replace(rule, priors={}), "packing", shop) == 1.0
+    rules = replace(shop, symptoms={**shop.symptoms, "late_delivery": rule})
+    order = Order(rules).usual(until="packed")
+    (rate,) = losses.rates(["wms"], losses.added(DROPS, counted(order)))
+    assert whose(order, "packing") == pytest.approx(PARTS * 0.5 / (0.5 + rate), abs=1)
+
+
+def test_what_should_have_followed_beside_the_way_shows_that_a_step_is_open(shop: Rules) -> None:
+    """Nobody reported the confirmation, and no invoice came of it either: both events would have to be lost."""
+    both = whose(Order(shop).usual(until="payment_verified"), "back-office")
+    rare = replace(shop.activities["invoice_issued"], optional=True)
+    rules = replace(shop, activities={**shop.activities, "invoice_issued": rare})
+    alone = whose(Order(rules).usual(until="payment_verified"), "back-office")
+    assert both > alone
+    late = replace(shop.activities["invoice_issued"], allowance=400 * HOUR)
+    rules = replace(shop, activities={**shop.activities, "invoice_issued": late})
+    assert whose(Order(rules).usual(until="payment_verified"), "back-office") == alone, (
+        "not due yet"
+    )
+    dark = change(shop, "ledger", assumed=False, every=24 * HOUR)
+    assert whose(Order(dark).usual(until="payment_verified"), "back-office") == alone, (
+        "it has not spoken"
+    )

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from schemas.vocabulary import Finding, Outcome
+from services.router.tracing.company import Rules
 from services.router.tracing.model import HOUR
 
 from .conftest import PLACED, Order
-from .stories import by_hand, findings
+from .stories import by_hand, change, findings
 
 
 def test_an_answer_against_one_s_own_interest_decides(order: Order) -> None:
@@ -57,3 +58,18 @@ def test_a_question_waits_for_the_working_hours_of_whoever_is_asked(order: Order
     assert asked.waiting_until == PLACED + 198 * HOUR
     assert order.complain(154, as_of=197).outcome is Outcome.ASKED
     assert order.complain(154, as_of=198).outcome is Outcome.TRIAGE
+
+
+def test_what_cannot_change_who_is_named_is_not_waited_for(shop: Rules) -> None:
+    """Finance is days late with a refund; the ledger, which speaks at night, can only say by how much."""
+    order = Order(change(shop, "ledger", assumed=False, every=24 * HOUR)).usual()
+    order.event("refund_requested", 100).event("refund_approved", 110)
+    order.watermarks = {"ledger": PLACED + 215 * HOUR}
+    decision = order.complain(230, "refund_overdue")
+    assert decision.outcome is Outcome.ASSIGNED
+    assert decision.causes[0].department == "finance"
+    assert Finding.SILENT in findings(decision)
+    order.watermarks = {"ledger": PLACED + 170 * HOUR}
+    assert order.complain(230, "refund_overdue").outcome is not Outcome.ASSIGNED, (
+        "it may have been paid since"
+    )
