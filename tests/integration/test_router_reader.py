@@ -11,7 +11,8 @@ from confluent_kafka import Producer
 
 from services.chassis.provision import provision
 from services.chassis.settings import KafkaSettings
-from services.router.checkpoint.reader import FetchedRecord, Place, Reader
+from services.router.checkpoint.reader import FetchedRecord, Reader
+from services.router.checkpoint.transactions import Place
 
 PARTITION = 2
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.router.checkpoint.partition import Partition
-from services.router.checkpoint.transactions import Output, Work
-
-TopicPartitionKey = tuple[str, int]
+from services.router.checkpoint.transactions import Output, Place, Work
 
 
 class Buffer:
@@ -40,12 +38,12 @@ class Buffer:
         self._partitions = partitions
         self._outputs = outputs
         self._compacted = compacted
-        self._offsets: dict[TopicPartitionKey, int] = {}
+        self._offsets: dict[Place, int] = {}
         self._weighed, self._weight = 0, 0
         # Where each assigned (topic, partition) stands, committed or about to be.
-        self._known: dict[TopicPartitionKey, int] = {}
+        self._known: dict[Place, int] = {}
 
-    def read_from(self, positions: Mapping[TopicPartitionKey, int]) -> None:
+    def read_from(self, positions: Mapping[Place, int]) -> None:
         """Remember where reading begins in each assigned (topic, partition)."""
         self._known = dict(positions)
 

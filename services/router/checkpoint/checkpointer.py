@@ -29,7 +29,7 @@ import structlog
 
 from services.chassis import metrics
 from services.chassis.errors import ConfigurationError
-from services.router.checkpoint.buffer import Buffer, TopicPartitionKey
+from services.router.checkpoint.buffer import Buffer
 from services.router.checkpoint.fatal import die
 from services.router.checkpoint.faults import fault_point
 from services.router.checkpoint.owned import OwnedPartitions
@@ -37,9 +37,7 @@ from services.router.checkpoint.pace import Pace
 from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.restore import RestoreAbandoned, Restorer
 from services.router.checkpoint.transaction_thread import TransactionLost, TransactionThread
-from services.router.checkpoint.transactions import Membership, Output, TransactionalProducer
-
-__all__ = ["CheckpointSettings", "Checkpointer", "Partition"]
+from services.router.checkpoint.transactions import Membership, Output, Place, TransactionalProducer
 
 log = structlog.get_logger(__name__)
 
@@ -187,9 +185,7 @@ class Checkpointer:
         self._membership = membership
         fault_point("assigned")
 
-    async def take_over(
-        self, partitions: Iterable[TopicPartitionKey]
-    ) -> dict[TopicPartitionKey, int]:
+    async def take_over(self, partitions: Iterable[Place]) -> dict[Place, int]:
         """Restore the state of the assigned partitions and tell where to read on.
 
         Returns:

@@ -19,7 +19,8 @@ from typing import Final, Protocol
 
 from services.chassis import metrics
 from services.router.checkpoint.backlog import Backlog
-from services.router.checkpoint.reader import Batch, Fetched, Place
+from services.router.checkpoint.reader import Batch, Fetched
+from services.router.checkpoint.transactions import Place
 
 POLL_SECONDS: Final = 0.2
 """The longest wait for a record: a takeover waits for it to end."""

@@ -17,11 +17,10 @@ from pathlib import Path
 import structlog
 
 from services.chassis.memory import give_back
-from services.router.checkpoint.buffer import TopicPartitionKey
 from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.restore import Restorer
 from services.router.checkpoint.store import PartitionStore, SharedMemory
-from services.router.checkpoint.transactions import Output
+from services.router.checkpoint.transactions import Output, Place
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +56,7 @@ class OwnedPartitions:
             self._thread, self._restorer.refuse_other_counts, topics, partitions
         )
 
-    async def take_over(
-        self, wanted: list[TopicPartitionKey], still: Callable[[], bool]
-    ) -> dict[TopicPartitionKey, int]:
+    async def take_over(self, wanted: list[Place], still: Callable[[], bool]) -> dict[Place, int]:
         """Let go of all other partitions and bring up the state of these.
 
         Args:
@@ -80,8 +77,8 @@ class OwnedPartitions:
         )
 
     def _restore(
-        self, wanted: list[TopicPartitionKey], numbers: set[int], still: Callable[[], bool]
-    ) -> dict[TopicPartitionKey, int]:
+        self, wanted: list[Place], numbers: set[int], still: Callable[[], bool]
+    ) -> dict[Place, int]:
         # Offsets first: they wait for transactions that are still open (restore.py says why).
         positions = self._restorer.positions(wanted) if wanted else {}
         for number in sorted(numbers):

@@ -21,13 +21,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from services.router.checkpoint.transactions import Place
+
 log = structlog.get_logger(__name__)
 
 MOST_RECORDS: Final = 1_000
 """In one fetch: a few tens of milliseconds of work."""
 
-Place = tuple[str, int]
-"""Topic and partition."""
 R = TypeVar("R")
 
 

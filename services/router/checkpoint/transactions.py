@@ -37,6 +37,9 @@ _AWAY: Final = frozenset(
 )
 _POLL_EVERY: Final = 2_000
 
+Place = tuple[str, int]
+"""A topic by its name on the cluster, and a partition's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -85,8 +88,8 @@ class Work:
     changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=dict)
     """partition -> rows."""
     outputs: list[Output] = field(default_factory=list)
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
-    """(topic, partition) -> next offset to consume."""
+    offsets: dict[Place, int] = field(default_factory=dict)
+    """Place -> next offset to consume."""
 
 
 class TransactionalProducer:

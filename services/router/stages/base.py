@@ -24,7 +24,7 @@ from services.chassis.clock import from_microseconds
 from services.chassis.dead_letters import HEADERS_LIMIT, keep
 from services.chassis.errors import PermanentError
 from services.chassis.partitioner import partition_for
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.transactions import Output
 from services.router.tracing.company import Rules
 

@@ -23,7 +23,7 @@ from schemas.registry import RegistryActivatedV1
 from services.chassis.errors import BrokerUnavailable, PermanentError
 from services.registry import Company as Registry
 from services.registry import Files, RegistryError, load_files
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.rules import rules_from
 from services.router.stages import rows
 from services.router.stages.base import Company, Record, Stage

@@ -18,7 +18,7 @@ from schemas.case import CaseFoundV1, CaseOpenedV1, CaseSearchedV1
 from schemas.envelope import Envelope
 from services.chassis import ids
 from services.chassis.clock import microseconds
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage
 

@@ -19,7 +19,7 @@ from typing import Final
 from schemas import codec
 from schemas.complaint import ComplaintMessagedV1
 from schemas.envelope import Envelope
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.stages import rows
 from services.router.stages.base import Record
 

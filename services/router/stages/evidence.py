@@ -23,7 +23,7 @@ from schemas.tracing import TraceRequestedV1
 from services.chassis import ids, metrics
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.lifecycle.machine import UNANSWERED
 from services.router.stages import rows
 from services.router.stages.base import Companies, Record, Stage, recorded_time, settled

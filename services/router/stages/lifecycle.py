@@ -22,7 +22,7 @@ from schemas.vocabulary import MessageKind
 from services.chassis import ids
 from services.chassis.clock import from_microseconds, microseconds
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.lifecycle import finding, machine, which
 from services.router.lifecycle.model import (
     AskWhich,

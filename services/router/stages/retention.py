@@ -21,7 +21,7 @@ import structlog
 
 from services.chassis import metrics
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.lifecycle.model import Life
 from services.router.stages import rows
 

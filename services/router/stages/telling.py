@@ -15,7 +15,7 @@ from schemas.tracing import Decision
 from schemas.vocabulary import Outcome
 from services.chassis import ids, metrics
 from services.router import mapping
-from services.router.checkpoint.checkpointer import Partition
+from services.router.checkpoint.partition import Partition
 from services.router.lifecycle.model import (
     Life,
     OpenAssignment,

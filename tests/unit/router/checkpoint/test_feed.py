@@ -11,7 +11,8 @@ from typing import Any
 from services.chassis import metrics
 from services.router.checkpoint.backlog import Backlog
 from services.router.checkpoint.feed import Feed
-from services.router.checkpoint.reader import Batch, Fetched, Place
+from services.router.checkpoint.reader import Batch, Fetched
+from services.router.checkpoint.transactions import Place
 
 EVENTS, QUESTIONS, COMPLAINTS, SEARCHES = "events", "questions", "complaints", "searches"
 
