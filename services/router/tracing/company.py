@@ -234,6 +234,22 @@ class Rules:
     models: Mapping[str, LinearModel] = field(default_factory=dict)
     writers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What `explain` has prepared, by language."""
+    readily: dict[tuple[str, str], float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `fusion` has reckoned, by symptom and owner."""
+    followers: dict[str, tuple[ActivityRule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `following` has found, by activity."""
+
+    def following(self, activity: str) -> tuple[ActivityRule, ...]:
+        """Return what comes right after an activity."""
+        found = self.followers.get(activity)
+        if found is None:
+            rules = self.activities.values()
+            found = self.followers[activity] = tuple([r for r in rules if activity in r.after])
+        return found
 
     def local(self, at: int) -> datetime:
         """Return the company's wall time (naive) at ``at`` (µs UTC)."""

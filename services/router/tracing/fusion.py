@@ -121,7 +121,7 @@ def _support(score: SymptomScore, rule: SymptomRule, known: _Known) -> Support:
     # A fault in the goods explains a word about the goods; only without one is waiting asked.
     asks_time = not (faults and rule.presumes) and not denial_first
     if lateness is not None:
-        lateness = doubted(lateness, rules, lambda owner: by_step(rule, owner, rules))
+        lateness = doubted(lateness, rules, lambda owner: _readily(rule, owner, rules))
     if asks_time and lateness is not None and (lateness.late or 0) > 0:
         timed, unknown = _timed(lateness, rules)
         if timeline.faults:
@@ -184,6 +184,14 @@ def tilt(rule: SymptomRule, department: str | None, most: float) -> float:
     if prior is None:
         prior = max(0.0, 1.0 - math.fsum(sorted(rule.priors.values()))) / (known + 1)
     return min(most, max(1 / most, prior * (known + 1)))
+
+
+def _readily(rule: SymptomRule, owner: str, rules: Rules) -> float:
+    """Return `by_step` of one of the company's symptoms, reckoned once."""
+    found = rules.readily.get((rule.id, owner))
+    if found is None:
+        found = rules.readily[rule.id, owner] = by_step(rule, owner, rules)
+    return found
 
 
 def by_step(rule: SymptomRule, owner: str, rules: Rules) -> float:

@@ -249,10 +249,10 @@ def _unseen(way: Way, last: OwnDelay, clock: Clock) -> tuple[tuple[str, float], 
 
 def _beside(way: Way, last: OwnDelay, clock: Clock) -> tuple[str, ...]:
     """Return what follows an open step beside the way, and would have been told by now had that been done in time."""
-    activities, steps, key = way.rules.activities, way.timeline.steps, last.members[-1]
+    steps, key = way.timeline.steps, last.members[-1]
     found: list[str] = []
-    for rule in activities.values():
-        if key not in rule.after or rule.optional or rule.id in way.promise.chain:
+    for rule in way.rules.following(key):
+        if rule.optional or rule.id in way.promise.chain:
             continue
         if rule.id in steps or [1 for e in rule.after if e != key and way.finish(e) is None]:
             continue

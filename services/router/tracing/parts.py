@@ -27,9 +27,9 @@ def parts_of(observed: Observed, rules: Rules) -> tuple[tuple[str, str], ...]:
             found.add((rule.splits_by, event.objects[rule.splits_by]))
             continue
         # Who does the last thing before the case splits may say for which part.
-        for after in rules.activities.values():
+        for after in rules.following(rule.id):
             kind = after.splits_by
-            if kind is not None and rule.id in after.after and kind in event.objects:
+            if kind is not None and kind in event.objects:
                 found.add((kind, event.objects[kind]))
     kinds = {kind for kind, _ in found}
     if len(found) < 2 or len(kinds) != 1:
