@@ -66,4 +66,6 @@ MISTAKES = (
 def test_the_machine_finds_a_planted_mistake(mistake: str) -> None:
     """With a fence taken out, the machine reports a story in which something is lost, repeated or undone."""
     with without(mistake), pytest.raises((AssertionError, ExceptionGroup)):
-        run_state_machine_as_test(ProtocolMachine, settings=bounded(150, 15))
+        # It stops at the first that it finds.  Which stories there are depends on the modules that are loaded, and of a hundred
+        # and fifty half the time none showed it.
+        run_state_machine_as_test(ProtocolMachine, settings=bounded(4_000, 15))
