@@ -18,9 +18,10 @@ from services.router.tracing.choice import calibrated, raw_confidence
 from services.router.tracing.company import Rules
 from services.router.tracing.contradictions import Contradiction, contradiction
 from services.router.tracing.delays import horizon
-from services.router.tracing.fusion import Support, denying, mix, supports
+from services.router.tracing.fusion import Support, denying, supports
 from services.router.tracing.lateness import Lateness, measure
 from services.router.tracing.members import UNKNOWN
+from services.router.tracing.mixing import mix
 from services.router.tracing.model import (
     HOUR,
     Case,

@@ -18,8 +18,9 @@ from services.router.tracing import asking
 from services.router.tracing.choice import sending, triaging, waiting
 from services.router.tracing.company import Rules
 from services.router.tracing.explain import explanations, question_text
-from services.router.tracing.fusion import Support, largest_remainder
+from services.router.tracing.fusion import Support
 from services.router.tracing.members import ASSIGNED, ATTEMPT, MISSING, NAMING, SILENT, TRIAGE
+from services.router.tracing.mixing import largest_remainder
 from services.router.tracing.model import (
     HOUR,
     Bar,

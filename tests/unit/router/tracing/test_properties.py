@@ -10,8 +10,8 @@ from schemas.vocabulary import CauseKind, Finding, Outcome, Transition
 from services.registry import load_example
 from services.router.rules import rules_from
 from services.router.tracing.company import Rules
-from services.router.tracing.fusion import largest_remainder
 from services.router.tracing.lateness import measure
+from services.router.tracing.mixing import largest_remainder
 from services.router.tracing.model import (
     HOUR,
     PARTS,
