@@ -45,7 +45,7 @@ def explained(
     for delay in timed:
         why = [fault for fault in faults if fault.activity == delay.activity]
         why = why or _delaying(delay.activity, lateness, timeline, rules)
-        if not why and delay.activity == open_:
+        if not why and delay.activity == open_ and delay.kind is not PROMISE:
             why = _from_the_start(faults, rules)
             late.update([fault.activity for fault in why])
         if not why or delay.kind is PROMISE or delay.activity is None:

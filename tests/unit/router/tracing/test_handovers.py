@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from schemas.vocabulary import Finding, Transition
+from schemas.vocabulary import CauseKind, Finding, Transition
 from services.router.tracing.company import FaultRule, Rules
 from services.router.tracing.model import HOUR
 
@@ -143,3 +143,24 @@ def test_what_was_wrong_from_the_start_explains_what_does_not_get_done(shop: Rul
     came = order.event("delivered", 200).complain(220)
     assert came.causes[0].department == "courier"
     assert shares(came)["customer"] > 0
+
+
+def test_what_was_wrong_from_the_start_stays_beside_an_impossible_promise(shop: Rules) -> None:
+    """A promise that ran out within everybody's time is no delay that a fault could explain: both keep their weight."""
+    fault = FaultRule(
+        "misaddressed",
+        "order_placed",
+        Transition.FAIL,
+        "digital",
+        {"en": "an address"},
+        {"late_delivery": 0.5},
+    )
+    faults = {**shop.faults, ("order_placed", Transition.FAIL): (fault,)}
+    promise = replace(shop.promises["delivery"], within=26 * HOUR, withins=(), publisher="finance")
+    rules = replace(shop, faults=faults, promises={**shop.promises, "delivery": promise})
+    order = Order(rules).usual(until="handed_over")
+    alone = order.complain(40)
+    assert {cause.kind for cause in alone.causes} == {CauseKind.PROMISE}
+    both = order.event("order_placed", 0, "fail", fault="misaddressed").complain(40)
+    assert {cause.kind for cause in both.causes} == {CauseKind.PROMISE, CauseKind.FAULT}
+    assert shares(both)["digital"] > 0
