@@ -15,12 +15,12 @@ from typing import Any
 from schemas import codec, topics
 from schemas.assignment import AssignmentOpenedV1, AssignmentWithdrawnV1
 from schemas.clock import ClockTickedV1
-from schemas.complaint import ComplaintReceivedV1, ComplaintStatusV1
+from schemas.complaint import ComplaintMessagedV1, ComplaintReceivedV1, ComplaintStatusV1
 from schemas.dead_letter import DeadLetterV1
 from schemas.envelope import Contract, Envelope
 from schemas.process import ProcessObservedV1
 from schemas.tracing import ComplaintTracedV1
-from schemas.vocabulary import Transition
+from schemas.vocabulary import MessageKind, Transition
 from services.chassis.partitioner import partition_for
 from services.router.checkpoint.partition import Partition
 from services.router.checkpoint.store import PartitionStore, SharedMemory
@@ -130,6 +130,27 @@ class Pipeline:
         """Write one event."""
         record = codec.encode(codec.wrap(data, id=event_id, source="/test", time=at))
         self.raw(topic, record.key, record.value, record.headers, partition=partition, at=at)
+
+    def says(
+        self,
+        kind: MessageKind,
+        text: str | None = None,
+        *,
+        complaint_id: str = "C-1",
+        message_id: str = "m1",
+        channel: str = "web",
+        at: datetime = NOW,
+    ) -> None:
+        """The customer writes again."""
+        data = ComplaintMessagedV1(
+            complaint_id=complaint_id,
+            message_id=message_id,
+            channel=channel,
+            kind=kind,
+            text=text,
+            sent_at=at,
+        )
+        self.send(topics.COMPLAINT_MESSAGED, data, message_id, at=at)
 
     def happens(self, activity: str, hours_ago: float, **fields: Any) -> None:
         """A process event of the one order."""

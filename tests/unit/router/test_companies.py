@@ -22,22 +22,10 @@ from services.router.registrar import Edition, Registrar
 from services.router.stages.companies import ActiveCompanies, NoCompany, RegistryStage
 from services.router.working import default_company
 from tests.support import companies
+from tests.support.stage_pipeline import FakeRecord
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 SHOP = companies.company("shop")
-
-
-@dataclass
-class FakeRecord:
-    """What a stage reads of a consumed record."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Iterable[tuple[str, bytes | None]]
-    timestamp: int
 
 
 class FakeShelf(dict[str, Files]):

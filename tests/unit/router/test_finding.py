@@ -12,7 +12,7 @@ import pytest
 
 from schemas import topics
 from schemas.assignment import AssignmentOpenedV1
-from schemas.complaint import ComplaintMessagedV1, CustomerRef
+from schemas.complaint import CustomerRef
 from schemas.vocabulary import ComplaintState, LocatedBy, MessageKind, Outcome
 from services.router import mapping
 from services.router.lifecycle import finding
@@ -79,16 +79,8 @@ def says(
     at: datetime = NOW + timedelta(minutes=5),
     message_id: str = "m1",
 ) -> None:
-    """The customer writes again."""
-    data = ComplaintMessagedV1(
-        complaint_id="C-1",
-        message_id=message_id,
-        channel="web",
-        kind=kind,
-        text=text,
-        sent_at=at,
-    )
-    pipeline.send(topics.COMPLAINT_MESSAGED, data, message_id, at=at)
+    """The customer writes again, some minutes later."""
+    pipeline.says(kind, text, message_id=message_id, at=at)
 
 
 def test_the_order_that_explains_the_complaint_is_found_by_telephone(pipeline: Pipeline) -> None:

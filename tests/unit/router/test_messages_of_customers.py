@@ -16,14 +16,7 @@ def test_the_customers_word_ends_it(pipeline: Pipeline) -> None:
     late_packing(pipeline)
     pipeline.complains()
 
-    message = ComplaintMessagedV1(
-        complaint_id="C-1",
-        message_id="m1",
-        channel="web",
-        kind=MessageKind.WITHDRAW,
-        sent_at=NOW,
-    )
-    pipeline.send(topics.COMPLAINT_MESSAGED, message, "m1")
+    pipeline.says(MessageKind.WITHDRAW)
 
     assert pipeline.status.state is ComplaintState.WITHDRAWN
     assert isinstance(pipeline.inbox("packing")[-1], AssignmentWithdrawnV1)
@@ -82,13 +75,6 @@ def test_another_channel_cannot_speak_for_the_customer(pipeline: Pipeline) -> No
     pipeline.complains()
     before = pipeline.status
 
-    message = ComplaintMessagedV1(
-        complaint_id="C-1",
-        message_id="m1",
-        channel="stranger",
-        kind=MessageKind.WITHDRAW,
-        sent_at=NOW,
-    )
-    pipeline.send(topics.COMPLAINT_MESSAGED, message, "m1")
+    pipeline.says(MessageKind.WITHDRAW, channel="stranger")
 
     assert pipeline.status == before

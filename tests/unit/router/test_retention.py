@@ -10,7 +10,6 @@ import pytest
 
 from schemas import topics
 from schemas.clock import ClockTickedV1
-from schemas.complaint import ComplaintMessagedV1
 from schemas.vocabulary import CauseKind, MessageKind, Outcome
 from services.chassis.clock import microseconds
 from services.router import mapping
@@ -186,17 +185,7 @@ def test_a_closed_complaint_is_forgotten_by_both_stages(pipeline: Pipeline) -> N
     """Its row goes, and so does its question: no event of the case leads to an answer that nobody knows."""
     late_packing(pipeline)
     pipeline.complains()
-    pipeline.send(
-        topics.COMPLAINT_MESSAGED,
-        ComplaintMessagedV1(
-            complaint_id="C-1",
-            message_id="m1",
-            channel="web",
-            kind=MessageKind.SATISFIED,
-            sent_at=NOW,
-        ),
-        "m1",
-    )
+    pipeline.says(MessageKind.SATISFIED)
     for days in (0, 1.1):
         pass_by(pipeline, days)
     kept = [p for p in pipeline.partitions.values() if p.store.get(rows.LIVES + b"C-1")]
@@ -231,17 +220,7 @@ def test_every_row_has_a_home(pipeline: Pipeline) -> None:
     """Whatever the stages write is declared, so that retention and raising partitions know it."""
     late_packing(pipeline)
     pipeline.complains()
-    pipeline.send(
-        topics.COMPLAINT_MESSAGED,
-        ComplaintMessagedV1(
-            complaint_id="C-9",
-            message_id="m9",
-            channel="web",
-            kind=MessageKind.FOLLOW_UP,
-            sent_at=NOW,
-        ),
-        "m9",
-    )
+    pipeline.says(MessageKind.FOLLOW_UP, complaint_id="C-9", message_id="m9")
     pass_by(pipeline, 0)
     seen = set()
     for partition in pipeline.partitions.values():

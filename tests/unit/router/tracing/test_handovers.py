@@ -123,17 +123,18 @@ def test_a_fault_explains_nothing_of_what_a_silent_source_cannot_tell(shop: Rule
     assert shares(order.complain(220))[None] > 7_000
 
 
+def misaddressed(
+    shop: Rules, department: str, likelihood: float
+) -> dict[tuple[str, Transition], tuple[FaultRule, ...]]:
+    """The shop's faults, and one of the order itself that explains late deliveries."""
+    names, explains = {"en": "an address"}, {"late_delivery": likelihood}
+    where = "order_placed", Transition.FAIL
+    return {**shop.faults, where: (FaultRule("misaddressed", *where, department, names, explains),)}
+
+
 def test_what_was_wrong_from_the_start_explains_what_does_not_get_done(shop: Rules) -> None:
     """Ordered to another address, and nothing is heard of the delivery; a delivery that came late is the courier's."""
-    fault = FaultRule(
-        "misaddressed",
-        "order_placed",
-        Transition.FAIL,
-        "customer",
-        {"en": "an address"},
-        {"late_delivery": 0.9},
-    )
-    faults = {**shop.faults, ("order_placed", Transition.FAIL): (fault,)}
+    faults = misaddressed(shop, "customer", 0.9)
     order = Order(replace(shop, faults=faults)).event(
         "order_placed", 0, "fail", fault="misaddressed"
     )
@@ -147,15 +148,7 @@ def test_what_was_wrong_from_the_start_explains_what_does_not_get_done(shop: Rul
 
 def test_what_was_wrong_from_the_start_stays_beside_an_impossible_promise(shop: Rules) -> None:
     """A promise that ran out within everybody's time is no delay that a fault could explain: both keep their weight."""
-    fault = FaultRule(
-        "misaddressed",
-        "order_placed",
-        Transition.FAIL,
-        "digital",
-        {"en": "an address"},
-        {"late_delivery": 0.5},
-    )
-    faults = {**shop.faults, ("order_placed", Transition.FAIL): (fault,)}
+    faults = misaddressed(shop, "digital", 0.5)
     promise = replace(shop.promises["delivery"], within=26 * HOUR, withins=(), publisher="finance")
     rules = replace(shop, faults=faults, promises={**shop.promises, "delivery": promise})
     order = Order(rules).usual(until="handed_over")
