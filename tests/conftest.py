@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(folder)
         ranks[item.nodeid] = order.get(folder, 4), item.path in killing
     items.sort(key=lambda item: ranks[item.nodeid])
+
+
+def pytest_unconfigure() -> None:
+    """A thread that a test left standing would keep the process from ending: say where, and end with an error."""
+    faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 
 def unavailable(what: str) -> None:

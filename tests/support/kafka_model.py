@@ -39,6 +39,8 @@ class Stepper:
         self.parked = threading.Event()
         self.on_parked: Callable[[], None] = lambda: None
         self._go = threading.Semaphore(0)
+        # Whoever is about to stop sees that it has crashed, or is seen standing: one of them would wait for ever.
+        self._stopping = threading.Lock()
 
     def step(self, name: str) -> None:
         """Called on the process's thread; returns when it may go on."""
@@ -46,8 +48,11 @@ class Stepper:
             raise Crash(name)
         if self.running_free and not name.startswith("waits"):
             return
-        self.at = name
-        self.parked.set()
+        with self._stopping:
+            if self.crashed:
+                raise Crash(name)
+            self.at = name
+            self.parked.set()
         self.on_parked()
         self._go.acquire()
         if self.crashed:
@@ -60,9 +65,10 @@ class Stepper:
 
     def crash(self) -> None:
         """End it at the call before which it stands, or at the next."""
-        self.crashed = True
-        if self.parked.is_set():
-            self.release()
+        with self._stopping:
+            self.crashed = True
+            if self.parked.is_set():
+                self.release()
 
 
 @dataclass(eq=False, slots=True)

@@ -201,8 +201,6 @@ class Worker:
 
     def crash(self) -> None:
         """kill -9, wherever it is."""
-        for stepper, _threads in self.given_up:
-            stepper.crash()
         if not self.alive:
             return
         self.stepper.crash()
@@ -216,7 +214,9 @@ class Worker:
     def _end(self) -> None:
         self.alive = False
         self.taking_over = False
-        self.stepper.crashed = True
+        # Nothing of it goes on, wherever it stands.
+        for stepper in (self.stepper, *(given_up for given_up, _threads in self.given_up)):
+            stepper.crash()
         for partition in list(self.checkpointer.partitions.values()):
             partition.store.close()
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -54,13 +54,14 @@ class World:
         self._fed = 0
 
     def close(self) -> None:
-        """End every worker and remove every trace."""
-        for worker in self.workers:
-            worker.crash()
-        for worker in self.workers:
-            worker.let_go(wait=True)
-        self.loop.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        """End every worker and remove every trace, whatever state the story has left them in."""
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.root, ignore_errors=True)
+            stack.callback(self.loop.close)
+            for worker in self.workers:
+                stack.callback(worker.let_go, wait=True)
+            for worker in self.workers:
+                stack.callback(worker.crash)
 
     # -- what happens to it ---------------------------------------------------------------
 
