@@ -36,7 +36,9 @@ class Bookkeeper:
         self._stored = stored
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
-        self._failed: BaseException | None = None
+        self._ended: BaseException | None = None
+        # Nothing is queued behind the end: whoever waits for it would wait for ever.
+        self._ending = threading.Lock()
 
     def start(self) -> Bookkeeper:
         """Begin."""
@@ -44,13 +46,14 @@ class Bookkeeper:
         return self
 
     def submit(self, change: Callable[[Connection], T]) -> Future[T]:
-        """Queue a change; its result is there once it is committed."""
+        """Queue a change; its result is there once it is committed, or the error that ended the bookkeeper."""
         result: Future[T] = Future()
         result.set_running_or_notify_cancel()  # what is queued will be stored, whether or not anyone waits
-        if self._failed is not None:
-            result.set_exception(self._failed)
-        else:
-            self._queue.put((change, result))
+        with self._ending:
+            if self._ended is None:
+                self._queue.put((change, result))
+                return result
+        result.set_exception(self._ended)
         return result
 
     def stop(self, timeout: float = 10.0) -> None:
@@ -64,7 +67,9 @@ class Bookkeeper:
             with self._engine.connect() as connection:
                 self._serve(connection)
         except BaseException as error:  # noqa: BLE001 - handed on to whoever waits, now or later
-            self._fail(error, [])
+            self._end(error)
+        else:
+            self._end(RuntimeError("the bookkeeper was stopped"))
 
     def _serve(self, connection: Connection) -> None:
         while True:
@@ -79,26 +84,26 @@ class Bookkeeper:
                     ended = True
                     break
                 batch.append(entry)
-            if not self._store(connection, batch) or ended:
+            self._store(connection, batch)
+            if ended:
                 return
 
-    def _store(self, connection: Connection, batch: list[_Entry]) -> bool:
+    def _store(self, connection: Connection, batch: list[_Entry]) -> None:
         try:
             with connection.begin():
                 results = [change(connection) for change, _ in batch]
-        except BaseException as error:  # noqa: BLE001 - handed on below
-            self._fail(error, batch)
-            return False
+        except BaseException as error:
+            for _, result in batch:
+                result.set_exception(error)
+            raise
         self._stored()
         for (_, result), value in zip(batch, results, strict=True):
             result.set_result(value)
-        return True
 
-    def _fail(self, error: BaseException, batch: list[_Entry]) -> None:
-        """Whoever waits for a result gets the error and ends the process; nothing of the batch was stored."""
-        self._failed = error
-        for _, result in batch:
-            result.set_exception(error)
+    def _end(self, error: BaseException) -> None:
+        """Whoever waits for a result, or asks for one from now on, gets the error; nothing of it was stored."""
+        with self._ending:
+            self._ended = error
         while not self._queue.empty():
             entry = self._queue.get()
             if entry is not None:

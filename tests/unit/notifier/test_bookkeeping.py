@@ -28,6 +28,18 @@ def test_who_waits_is_told_when_there_is_no_database() -> None:
     engine.dispose()
 
 
+def test_who_comes_after_the_end_is_told(tmp_path: Path) -> None:
+    """What is queued when it is stopped is stored; what comes later is refused, and does not wait."""
+    engine = database.create(database.sqlite_url(tmp_path / "ledger.sqlite3"))
+    bookkeeper = Bookkeeper(engine)
+    queued = bookkeeper.submit(lambda connection: connection.execute(text("SELECT 1")).scalar())
+    bookkeeper.start().stop()
+    assert queued.result(10) == 1
+    with pytest.raises(RuntimeError, match="was stopped"):
+        bookkeeper.submit(lambda connection: connection.execute(text("SELECT 1"))).result(10)
+    engine.dispose()
+
+
 def test_an_empty_ledger_is_not_taken_for_an_empty_topic(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -85,7 +85,8 @@ def test_every_event_is_published_once_and_in_order(failures: list[str], lives: 
                 relay.wake()
                 written += 1
             relay.stop()
-            thread.join(10)
+            thread.join(30)
+            assert not thread.is_alive()
             bookkeeper.stop()
         # A last life publishes what an earlier one was stopped over.
         bookkeeper = Bookkeeper(engine).start()
