@@ -9,7 +9,7 @@ Hazard: answers come in any order, and some again when another case is heard of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -26,7 +26,7 @@ from services.router.lifecycle.model import (
     StopTracing,
     WeighCase,
 )
-from services.router.tracing.model import NO_CLUES, Clues
+from services.router.tracing.model import HOUR, NO_CLUES, Clues
 
 PATIENCE: Final = 24 * 3_600 * 1_000_000
 """µs: how long a customer's answer is waited for."""
@@ -85,13 +85,16 @@ def weighed(life: Life, case_id: str, sequence: int, parts: int | None, *, at: i
     return (life, ()) if life.over else _settle(life, at)
 
 
-def answered(life: Life, option: str | None, named: Iterable[str], *, at: int) -> Step:
-    """The customer wrote again: named one of the options, or some reference.
+def answered(
+    life: Life, option: str | None, named: Iterable[str], clues: Clues = NO_CLUES, *, at: int
+) -> Step:
+    """The customer wrote again: named one of the options, some reference, or what else tells the cases apart.
 
     Args:
         life: the complaint.
         option: the one of `Search.options` that was named, if one was.
         named: references in the text.
+        clues: what else the text tells of the case, as of `at`.
         at: when; µs.
     """
     search = life.search
@@ -99,7 +102,12 @@ def answered(life: Life, option: str | None, named: Iterable[str], *, at: int) -
         return life, ()
     if option is not None:
         return _locate(life, option, LocatedBy.ANSWERED, as_of=at)
-    return _weigh(life, dict.fromkeys(named, LocatedBy.ANSWERED))
+    answers = dict.fromkeys(named, LocatedBy.ANSWERED)
+    told = _told(search.clues, clues, later=max(0, at - life.occurred_at))
+    if told == search.clues:
+        return _weigh(life, answers)
+    life = replace(life, search=replace(search, clues=told))
+    return _weigh(life, {**_known(search), **answers})
 
 
 def due(life: Life, *, as_of: int) -> Step:
@@ -118,12 +126,27 @@ def again(life: Life) -> Step:
     return _weigh(life, _known(search))
 
 
+def _told(before: Clues, clues: Clues, *, later: int) -> Clues:
+    """What the complaint told, and in its place what the customer says by now.
+
+    Args:
+        before: as of the complaint.
+        clues: of a message.
+        later: by how much the message is later than the complaint; µs.
+    """
+    waited = None if clues.waited is None else clues.waited - later // HOUR
+    return Clues(
+        waited if waited is not None and waited > 0 else before.waited,
+        clues.amounts or before.amounts,
+    )
+
+
 def _known(search: Search) -> dict[str, LocatedBy | None]:
     """The cases that were weighed, in the order of their ids: a search that was read from its row asks as one that was not."""
     return {case: each.named for case, each in sorted(search.possible.items())}
 
 
-def _weigh(life: Life, cases: dict[str, LocatedBy | None]) -> Step:
+def _weigh(life: Life, cases: Mapping[str, LocatedBy | None]) -> Step:
     possible = {} if life.search is None else dict(life.search.possible)
     sequence = life.sequence
     effects: list[Effect] = []

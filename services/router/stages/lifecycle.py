@@ -217,7 +217,8 @@ class LifecycleStage(Stage):
         at = microseconds(data.sent_at)
         if data.kind in _MAY_NAME and data.text is not None and life.search is not None:
             option = settled(which.chosen, life.search.options, data.text)
-            step = finding.answered(life, option, settled(named_cases, data.text), at=at)
+            named, clues = settled(named_cases, data.text), settled(mentions.clues, data.text)
+            step = finding.answered(life, option, named, clues, at=at)
         else:
             step = machine.messaged(life, data.kind, at=at)
         self._carry_out(partition, life, step, envelope)

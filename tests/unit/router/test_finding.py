@@ -112,6 +112,22 @@ def test_a_case_that_is_given_is_said_to_be_given(pipeline: Pipeline) -> None:
     assert pipeline.events(topics.CASE_SEARCHED) == []
 
 
+def two_under_way(pipeline: Pipeline) -> None:
+    """Two orders of one customer that are late alike; they differ by their sums and by when they began."""
+    earlier = tuple((activity, hours) for activity, hours in LATE if hours > 140.0)
+    later = tuple((activity, hours - 100.0) for activity, hours in earlier)
+    order(pipeline, "INV-20001", earlier, PHONE)
+    order(pipeline, "INV-20002", later, PHONE)
+    for case_id, amount, hours_ago in (("INV-20001", 150_000, 298.0), ("INV-20002", 99_000, 198.0)):
+        pipeline.happens(
+            "invoice_issued",
+            hours_ago,
+            case_id=case_id,
+            event_id=f"{case_id}-invoice",
+            attributes={"invoiced_amount": amount},
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
@@ -125,18 +141,7 @@ def test_a_wait_or_a_sum_tells_two_late_orders_apart(
     pipeline: Pipeline, text: str, meant: str | None
 ) -> None:
     """Without either the customer is asked; with one nobody need be."""
-    earlier = tuple((activity, hours) for activity, hours in LATE if hours > 140.0)
-    later = tuple((activity, hours - 100.0) for activity, hours in earlier)
-    order(pipeline, "INV-20001", earlier, PHONE)
-    order(pipeline, "INV-20002", later, PHONE)
-    for case_id, amount, hours_ago in (("INV-20001", 150_000, 298.0), ("INV-20002", 99_000, 198.0)):
-        pipeline.happens(
-            "invoice_issued",
-            hours_ago,
-            case_id=case_id,
-            event_id=f"{case_id}-invoice",
-            attributes={"invoiced_amount": amount},
-        )
+    two_under_way(pipeline)
     complains(pipeline, PHONE, text=text)
 
     decision = pipeline.decisions[-1]
@@ -228,6 +233,47 @@ def test_an_answer_that_names_none_of_them_changes_nothing(pipeline: Pipeline) -
     says(pipeline, "0002 atau 0004", message_id="m2")
 
     assert len(pipeline.decisions) == 1
+    assert pipeline.status.state is ComplaintState.ASKED
+
+
+@pytest.mark.parametrize(
+    ("answer", "days_later", "meant"),
+    [
+        ("yang 99rb kak", 0, "INV-20002"),
+        ("yang sudah 12 hari", 0, "INV-20001"),
+        ("yang sudah 13 hari", 1, "INV-20001"),
+        ("udah 10 hari nih", 0, None),
+        ("yang Rp 75.000", 0, None),
+    ],
+)
+def test_an_answer_may_tell_them_apart_without_naming_one(
+    pipeline: Pipeline, answer: str, days_later: int, meant: str | None
+) -> None:
+    """By its sum, or how long the customer has waited by then; what fits both alike, or neither, is a person's."""
+    two_under_way(pipeline)
+    complains(pipeline, PHONE)
+    assert pipeline.status.state is ComplaintState.ASKED
+    says(pipeline, answer, at=NOW + timedelta(days=days_later, minutes=5))
+
+    assert pipeline.status.case_id == meant
+    if meant is None:
+        assert pipeline.decisions[-1].outcome is Outcome.TRIAGE
+        says(pipeline, "yang 20002", message_id="m2")
+        assert pipeline.status.located_by is LocatedBy.ANSWERED
+    else:
+        assert pipeline.decisions[-1].outcome is Outcome.ASSIGNED
+        assert pipeline.status.located_by is LocatedBy.CUSTOMER
+
+
+def test_the_same_told_again_asks_nobody_again(pipeline: Pipeline) -> None:
+    """A customer who repeats what the complaint said changes nothing."""
+    two_under_way(pipeline)
+    complains(pipeline, PHONE, text="udah 10 hari paket belum sampai, telat!")
+    before = len(pipeline.decisions)
+    assert pipeline.status.state is ComplaintState.ASKED
+    says(pipeline, "udah 10 hari lho")
+
+    assert len(pipeline.decisions) == before
     assert pipeline.status.state is ComplaintState.ASKED
 
 
