@@ -186,6 +186,8 @@ class Pipeline:
 
         if event.kind is EventKind.READY:
             self._report(f"{event.name} is ready")
+        elif event.kind is EventKind.HUNG:
+            self._report(f"{event.name} has stopped answering and is ended")
         elif event.kind is EventKind.RESTARTED:
             self._report(f"{event.name} was started again ({event.restarts})")
         elif event.kind is EventKind.FAILED:
@@ -216,6 +218,7 @@ class Pipeline:
                         "ROUTER_HEALTH_PORT": str(port),
                     },
                     ready=_ready_url(port),
+                    live=_live_url(port),
                     after=needed,
                 )
             )
@@ -240,6 +243,7 @@ class Pipeline:
                     "NOTIFIER_INTAKE_URL": _url(ports.intake),
                 },
                 ready=_ready_url(ports.notifier),
+                live=_live_url(ports.notifier),
                 after=needed,
             )
         )
@@ -255,6 +259,7 @@ class Pipeline:
                     "CONSOLE_INTAKE_URL": _url(ports.intake),
                 },
                 ready=_ready_url(ports.console),
+                live=_live_url(ports.console),
                 after=needed,
                 nice=_LOOKING_NICE,
             )
@@ -272,6 +277,7 @@ class Pipeline:
                     + "/v1/complaints/{complaint_id}",
                 },
                 ready=_ready_url(ports.intake),
+                live=_live_url(ports.intake),
                 after=needed,
             )
         )
@@ -310,3 +316,7 @@ def _url(port: int) -> str:
 
 def _ready_url(port: int) -> str:
     return _url(port) + "/readyz"
+
+
+def _live_url(port: int) -> str:
+    return _url(port) + "/livez"

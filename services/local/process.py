@@ -40,6 +40,9 @@ USAGE_ERROR = 2
 """Exit code of a program that was asked for something it cannot do: starting it again does not help."""
 LOG_LIMIT_BYTES = 20_000_000
 """Above it a log is put aside at the next start."""
+HUNG_AFTER = 3
+"""Looks in a row to which a process does not answer that it is live, after which it is ended: as in deploy/kubernetes."""
+_LOOK_TIMEOUT_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
@@ -52,6 +55,8 @@ class ProcessSpec:
         command: Program and arguments.
         env: Put over this process's environment.
         ready: A URL that answers 200, or a function, that says when it serves; None: as soon as it runs.
+        live: A URL that answers 200 as long as it works; once it has been ready, one that hangs is killed and started again.
+        look_seconds: Between two looks whether it is live.
         after: Names of those that must be ready before it starts; by default all that stand before it.  They are stopped in
             the opposite order.
         stop_seconds: From SIGTERM to SIGKILL.
@@ -63,6 +68,8 @@ class ProcessSpec:
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: str | Callable[[], bool] | None = None
+    live: str | None = None
+    look_seconds: float = 10.0
     after: tuple[str, ...] | None = None
     stop_seconds: float = 10.0
     cwd: Path | None = None
@@ -74,6 +81,7 @@ class EventKind(StrEnum):
 
     STARTED = "started"
     READY = "ready"
+    HUNG = "hung"
     EXITED = "exited"
     RESTARTED = "restarted"
     FAILED = "failed"
@@ -84,7 +92,8 @@ class Event:
     """One thing that happened to one process.
 
     Attributes:
-        kind: What; RESTARTED comes instead of STARTED from the second start on, FAILED when it is given up.
+        kind: What; RESTARTED comes instead of STARTED from the second start on, HUNG before it is killed for not being live,
+            FAILED when it is given up.
         name: Of the process.
         pid: Its number; for EXITED and FAILED the former one.
         code: How it ended (negative: by that signal); None while it runs.
@@ -175,8 +184,7 @@ class SupervisedProcess:
         self._stopping.set()
         child = self._child
         if child is not None and child.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
+            _kill_group(child.pid)
 
     def join(self, timeout: float) -> bool:
         """Wait until it has ended and was reaped; False when it has not in `timeout` seconds."""
@@ -209,6 +217,7 @@ class SupervisedProcess:
                 self._stopping.wait(FULL_DISK_SECONDS)
                 continue
             since = self._until_ready(child)
+            self._until_ended(child)
             code = self._reap(child)
             if since is not None:
                 ever_ready = True
@@ -269,6 +278,18 @@ class SupervisedProcess:
             time.sleep(_POLL_SECONDS)
         return None
 
+    def _until_ended(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait for its end; one that can say whether it is live, and does not say so any more, is ended."""
+        live, unanswered = self.spec.live, 0
+        while live is not None and unanswered < HUNG_AFTER:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(self.spec.look_seconds)
+                return
+            unanswered = 0 if http_ready(live, _LOOK_TIMEOUT_SECONDS) else unanswered + 1
+        if live is not None and not self._stopping.is_set():
+            self._emit(EventKind.HUNG, child.pid, None)
+            _kill_group(child.pid)
+
     def _answers(self) -> bool:
         ready = self.spec.ready
         if ready is None:
@@ -281,9 +302,13 @@ class SupervisedProcess:
         self._watchdog.forget(child.pid)
         self._pid_file.unlink(missing_ok=True)
         # What it has started itself and left behind would hold its ports.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
+        _kill_group(child.pid)
         return code
 
     def _emit(self, kind: EventKind, pid: int, code: int | None) -> None:
         self._emit_to(Event(kind, self.spec.name, pid, code, self.restarts))
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)

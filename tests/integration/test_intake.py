@@ -27,6 +27,7 @@ from services.chassis.provision import provision
 from services.chassis.records import Received
 from services.chassis.settings import KafkaSettings
 from services.intake.channels import key_digest
+from services.local.ports import free_port
 from tests.support.broker import RunningBroker
 
 KEY = "ck_live_abcdefgh_one"
@@ -50,12 +51,6 @@ class Intake:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
 def running(
     kafka: KafkaSettings, folder: Path, *, probe: str = "/readyz", **environment: str
@@ -76,7 +71,7 @@ def running(
 
 
 def start(kafka: KafkaSettings, folder: Path, **environment: str) -> Intake:
-    port = free_port()
+    port = free_port(str(folder))
     log = folder / "intake.log"
     variables = {
         **os.environ,
@@ -255,7 +250,7 @@ async def test_broker_that_stands_still_is_503_in_time(
 
 def test_starts_before_its_broker(tmp_path: Path) -> None:
     """Without a broker it is live, not ready, and refuses in time; it does not wait for Kafka to start."""
-    kafka = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}")
+    kafka = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port(f'nobody {tmp_path}')}")
     with running(kafka, tmp_path, probe="/livez", INTAKE_ACK_DEADLINE_SECONDS="1") as intake:
         ready = httpx.get(f"{intake.url}/readyz")
         assert ready.status_code == 503

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from services.chassis.errors import ConfigurationError, TransientError
-from services.local.process import LOG_LIMIT_BYTES
+from services.local.ports import free_port
+from services.local.process import HUNG_AFTER, LOG_LIMIT_BYTES
 from services.local.supervisor import Event, EventKind, ProcessSpec, Supervisor
 
 DEADLINE = 20.0
@@ -37,9 +38,22 @@ with (folder / "story").open("a") as story:
 while True:
     time.sleep(60)
 """
+# Says that it is live until the file "ill" is there; what starts anew is well.
+PATIENT = """
+import http.server, pathlib, sys
+ill = pathlib.Path(sys.argv[1]) / "ill"
+ill.unlink(missing_ok=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(503 if ill.exists() else 200)
+        self.end_headers()
+    def log_message(self, *_): ...
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+"""
 # A parent of WORKER, standing alone so that it can be killed: prints its pids when all are ready.
 PARENT = """
 import sys, pathlib
+from services.local.ports import free_port
 from services.local.process import LOG_LIMIT_BYTES
 from services.local.supervisor import ProcessSpec, Supervisor
 folder = pathlib.Path(sys.argv[1])
@@ -187,6 +201,35 @@ def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     kinds = [e.kind for e in events if e.name == "two"]
     assert kinds[:5] == ["started", "ready", "exited", "restarted", "ready"]
     assert next(e.code for e in events if e.kind is EventKind.EXITED) == -signal.SIGKILL
+
+
+def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    """A process that runs and is not live any more is started again; one that is live, and not ready, is left alone."""
+    events: list[Event] = []
+    port = free_port(str(tmp_path))
+    url = f"http://127.0.0.1:{port}/livez"
+    spec = ProcessSpec(
+        "patient",
+        [sys.executable, "-c", PATIENT, str(tmp_path), str(port)],
+        ready=url,
+        live=url,
+        look_seconds=0.1,
+    )
+    with Supervisor([spec], tmp_path, on_event=events.append) as supervisor:
+        supervisor.wait_ready(DEADLINE)
+        before = supervisor.pids["patient"]
+        (tmp_path / "ill").touch()
+        until(lambda: supervisor.restarts["patient"] == 1, "it is started again")
+        supervisor.wait_ready(DEADLINE)
+        assert supervisor.pids["patient"] != before
+        assert gone(before)
+        # Well again: nothing more happens to it.
+        pid = supervisor.pids["patient"]
+        for _ in range(2 * HUNG_AFTER):
+            time.sleep(spec.look_seconds)
+        assert supervisor.pids["patient"] == pid
+    kinds = [e.kind for e in events]
+    assert kinds == ["started", "ready", "hung", "exited", "restarted", "ready", "exited"]
 
 
 def test_one_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:

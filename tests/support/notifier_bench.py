@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from services.chassis.producer import EventPublisher
 from services.chassis.provision import provision
 from services.chassis.records import Outgoing
 from services.chassis.settings import KafkaSettings
+from services.local.ports import free_port
 from services.registry import load_example
 from tests.support.following import Following
 
@@ -110,7 +110,7 @@ class Bench:
         self._followed: dict[str, Following] = {}
         self.receivers = folder / "receivers.toml"
         self.receivers.write_text("")
-        self.port = free_port()
+        self.port = free_port(str(folder))
 
     def configure(self, receivers: Mapping[str, str]) -> None:
         """Write the receivers' file as a careful editor does: at once."""
@@ -247,13 +247,6 @@ def eventually(condition: Callable[[], bool], what: str, timeout: float = 30.0) 
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ends(events: Sequence[NotificationRecordedV1]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
+from services.local.ports import free_port
 
 START_SECONDS = 60
 
@@ -82,7 +83,7 @@ def start_postgres() -> Postgres | None:
         timeout=START_SECONDS,
         **identity,
     )
-    port = _free_port()
+    port = free_port(str(folder))
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
@@ -147,9 +148,3 @@ def _unprivileged() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

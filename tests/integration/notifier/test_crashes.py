@@ -14,13 +14,13 @@ import httpx
 import pytest
 
 from services.chassis import ids
+from services.local.ports import free_port
 from tests.support.notifier_bench import (
     EXAMPLE,
     Bench,
     assignment,
     ends,
     eventually,
-    free_port,
     withdrawal,
 )
 from tests.support.webhook_receiver import Call, Reply, WebhookReceiver
@@ -135,7 +135,7 @@ def test_a_second_notifier_stands_by_and_takes_over(
     bench: Bench, database: str, request: pytest.FixtureRequest
 ) -> None:
     """Two with one ledger never both send: the second waits, unready, until the first is gone."""
-    environment = {"NOTIFIER_HEALTH_PORT": str(free_port())}
+    environment = {"NOTIFIER_HEALTH_PORT": str(free_port(f"second {bench.folder}"))}
     common: dict[str, str] = {}
     if database == "postgresql":
         common["NOTIFIER_DATABASE_URL"] = request.getfixturevalue("postgres")
@@ -163,12 +163,12 @@ def test_a_second_notifier_stands_by_and_takes_over(
 
 def test_told_to_stop_while_the_broker_is_away_it_ends_at_once(tmp_path: Path) -> None:
     """SIGTERM ends a notifier that waits for Kafka, with exit code 0; until then it is live and not ready."""
-    port = free_port()
+    port = free_port(str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-m", "services.notifier"],
         env={
             **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port(f'nobody {tmp_path}')}",
             "AKAR_REGISTRY": str(EXAMPLE),
             "AKAR_DATA_DIR": str(tmp_path),
             "NOTIFIER_HEALTH_PORT": str(port),
