@@ -48,6 +48,7 @@ class Layout:
         self.properties = self.root / "server.properties"
         self.log4j = self.root / "log4j2.properties"
         self.output = self.root / "kafka.out"
+        self.scratch = self.root / "tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +178,21 @@ def prepare(
         _format(layout, runtime)
     for line in mend(layout.logs):
         report(f"After an unclean end: {line}")
+    scratch = _empty(layout.scratch)
     if was_killed(layout.logs):
-        options = ["-Xmx128m", *_archived(runtime)]
+        options = ["-Xmx128m", scratch, *_archived(runtime)]
         java = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
         fence(java, layout.root, layout.logs, controller_port)
-    options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", *_archived(runtime)]
+    options = [f"-Xmx{heap_mb}m", "-XX:+ExitOnOutOfMemoryError", scratch, *_archived(runtime)]
     command = java_command(runtime.java, runtime.classpath, layout.log4j, *options)
     return [*command, "kafka.Kafka", str(layout.properties)], port
+
+
+def _empty(scratch: Path) -> str:
+    """An empty folder for what Java unpacks: one that is killed leaves its libraries behind."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    return f"-Djava.io.tmpdir={scratch}"
 
 
 def _archived(runtime: Runtime) -> list[str]:

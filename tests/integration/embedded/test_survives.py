@@ -49,6 +49,20 @@ def test_acknowledged_records_outlive_kill_minus_nine(own: RunningBroker) -> Non
     assert read(own.bootstrap, "outlives") == values
 
 
+def test_what_a_killed_broker_unpacked_is_gone_with_its_next_start(own: RunningBroker) -> None:
+    """Java unpacks a library for each compression that it meets; those of a life that was killed do not pile up anywhere."""
+    scratch = Layout(own.kafka.data_dir).scratch
+    create_topic(own.bootstrap, "compressed")
+    producer = Producer(client(own.bootstrap, **{"compression.type": "lz4"}))
+    send(producer, "compressed", [b"the same again and again"] * 100)
+    unpacked = set(scratch.iterdir())
+    assert unpacked
+    own.kafka.kill()
+    assert set(scratch.iterdir()) == unpacked
+    own.kafka.start()
+    assert not unpacked & set(scratch.iterdir())
+
+
 @pytest.mark.timeout(120)
 def test_a_transaction_of_the_last_life_is_ended_everywhere(own: RunningBroker) -> None:
     """What timed out while the broker was dead is aborted in every partition it touched: readers go on behind it."""
