@@ -26,7 +26,7 @@ demo: setup ## Real Kafka, 200 simulated orders with faults, every complaint tra
 	@$(BIN)/akar demo $(if $(KEEP),--keep)
 
 test: setup ## Every check and test; ends with the count
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: setup ## Style, types, import contracts, generated files (part of make test too)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m schemas.generate --check && $(BIN)/python -m services.cli.configuration --check

@@ -14,10 +14,27 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.chaos.report import REPORT, lines, table
 from tests.support.postgres import Postgres, start_postgres
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+_told: list[str] = []
 FOLDER_MARKERS = ("integration", "e2e")
+CORES = frozenset({"unit", "contract", "architecture"})
+BESIDE = frozenset(
+    {
+        "house",
+        "test_clients.py",
+        "test_console.py",
+        "test_jars_download.py",
+        "test_registry_commands.py",
+        "test_registry_reload.py",
+        "test_router_outputs.py",
+        "test_secured_cluster.py",
+        "test_wheel.py",
+    }
+)
+"""Of `tests/integration`: what waits for conditions alone, however long that takes, so that it may run beside the rest."""
 
 # The machine is shared and slow at times: an example has no deadline of its own, the test has.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,23 +52,49 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark tests by the folder they are in, and run the cheap ones first.
 
     Random order stays inside each kind: a mistake in a core shows in seconds, not after the pipeline has started.  Modules with
-    a broker that may be killed come together: even an idle one takes a twentieth of a core.
+    a broker that may be killed come together: even an idle one takes a twentieth of a core.  The slice of the fault suite is last:
+    it says how long everybody stood still, and by then nothing runs beside it.
     """
     root = Path(__file__).parent
     killing = {item.path for item in items if "victim" in getattr(item, "fixturenames", ())}
-    order = {"unit": 0, "contract": 1, "architecture": 2, "integration": 3, "e2e": 5}
+    order = {"unit": 0, "contract": 1, "architecture": 2, "integration": 3, "e2e": 4, "chaos": 5}
     ranks: dict[str, tuple[int, bool]] = {}
     for item in items:
-        folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
+        parts = item.path.relative_to(root).parts
+        folder = parts[0]
         if folder in FOLDER_MARKERS:
             item.add_marker(folder)
-        ranks[item.nodeid] = order.get(folder, 4), item.path in killing
+        item.add_marker(pytest.mark.xdist_group(stream(parts)))
+        ranks[item.nodeid] = order[folder], item.path in killing
     items.sort(key=lambda item: ranks[item.nodeid])
+
+
+def stream(parts: tuple[str, ...]) -> str:
+    """Which tests run one after another where `make test` has two processes: the cores first, then what may run beside the rest."""
+    if parts[0] in CORES:
+        return "cores"
+    return "beside" if parts[0] == "integration" and parts[1] in BESIDE else "whole pipelines"
 
 
 def pytest_unconfigure() -> None:
     """A thread that a test left standing would keep the process from ending: say where, and end with an error."""
     faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a scenario of tests/chaos told, in whatever process it ran."""
+    if report.when == "teardown":
+        _told.extend(str(text) for name, text in report.user_properties if name == REPORT)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the scenarios' reports."""
+    for text in _told:
+        terminalreporter.section("chaos")
+        terminalreporter.write_line(text)
+    if _told:
+        terminalreporter.section("chaos: all scenarios, each by its last run")
+        terminalreporter.write_line(table(lines()))
 
 
 def unavailable(what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
+_FIRST: Final = "gw0"
+"""It gets the largest of the streams of tests/conftest.py, whose tests include these."""
 _begun: dict[tuple[str, ...], subprocess.Popen[str]] = {}
 
 
@@ -28,8 +31,8 @@ def begin(command: tuple[str, ...]) -> subprocess.Popen[str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin those that were selected."""
-    if session.config.option.collectonly:
+    """Begin those that were selected, in the one process (of several) that will run them."""
+    if session.config.option.collectonly or os.environ.get("PYTEST_XDIST_WORKER", _FIRST) != _FIRST:
         return
     for item in session.items:
         if isinstance(item, pytest.Function) and item.path.name == "test_checks.py":

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chaos.progress import PROGRESS
-from tests.chaos.report import lines, table
-
-REPORTS = pytest.StashKey[list[str]]()
+from tests.chaos.report import REPORT
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -44,15 +42,5 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Takes a scenario's report, to be shown whether it passes or not."""
-    return request.config.stash.setdefault(REPORTS, []).append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the reports."""
-    for text in terminalreporter.config.stash.get(REPORTS, []):
-        terminalreporter.section("chaos")
-        terminalreporter.write_line(text)
-    if terminalreporter.config.stash.get(REPORTS, []):
-        terminalreporter.section("chaos: all scenarios, each by its last run")
-        terminalreporter.write_line(table(lines()))
+    """Takes a scenario's report, to be shown whether it passes or not, in whatever process it ran."""
+    return lambda text: request.node.user_properties.append((REPORT, text))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(os.environ.get("AKAR_CHAOS_REPORT", ".akar/chaos"))
+REPORT: Final = "chaos"
+"""The name of the user property of a test in which it hands its report on."""
 LOST: Final = frozenset(
     {
         "lost complaint",

@@ -96,7 +96,19 @@ def test_two_secrets_sign_side_by_side() -> None:
         {HEADER_SIGNATURE: "v2," + "A" * 44},
         {"webhook-id": "another"},
     ],
-    ids=str,
+    ids=(
+        "no number",
+        "negative",
+        "other digits",
+        "too old",
+        "too new",
+        "too long a number",
+        "no signature",
+        "no signature behind its version",
+        "a signature that is no text",
+        "another version",
+        "another id",
+    ),
 )
 def test_what_is_wrong_is_refused_and_nothing_else_is_raised(change: dict[str, str]) -> None:
     """Every malformed or foreign header ends in the one exception that a handler expects."""
