@@ -76,9 +76,13 @@ def stream(parts: tuple[str, ...]) -> str:
     return "beside" if parts[0] == "integration" and parts[1] in BESIDE else "whole pipelines"
 
 
-def pytest_unconfigure() -> None:
-    """A thread that a test left standing would keep the process from ending: say where, and end with an error."""
-    faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A thread that a test left standing would keep the process from ending: say where, and end with an error.
+
+    A stream of tests that is through waits for the other one; when that is through too, pytest-xdist ends its process.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
