@@ -58,6 +58,7 @@ class Summary:
     channel: str | None = None
     language: str | None = None
     case_id: str | None = None
+    located_by: str | None = None
     state: str = "received"
     revision: int = 0
     who_can_help: str | None = None
@@ -126,6 +127,7 @@ def apply(summary: Summary | None, fact: Fact) -> Summary:
             state=data["state"],
             revision=data["revision"],
             case_id=data.get("case_id") or before.case_id,
+            located_by=data.get("located_by") or before.located_by,
             who_can_help=data.get("who_can_help"),
             departments=tuple(data.get("departments", ())),
             since=data["since"],

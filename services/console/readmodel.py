@@ -39,7 +39,7 @@ from services.chassis.offsets import Offsets
 from services.chassis.records import Place
 from services.console.projection import Fact, Kind, Summary, apply
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 log = get_logger(__name__)
 metadata = MetaData()
@@ -71,6 +71,7 @@ _complaints = Table(
     Column("channel", String(64)),
     Column("language", String(35)),
     Column("case_id", String(256)),
+    Column("located_by", String(32)),
     Column("state", String(32), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("who_can_help", String(64)),
@@ -281,6 +282,7 @@ def _summary(row: Any) -> Summary:
         channel=row.channel,
         language=row.language,
         case_id=row.case_id,
+        located_by=row.located_by,
         state=row.state,
         revision=row.revision,
         who_can_help=row.who_can_help,
@@ -325,6 +327,7 @@ def _summary_row(one: Summary) -> dict[str, Any]:
         "channel": one.channel,
         "language": one.language,
         "case_id": one.case_id,
+        "located_by": one.located_by,
         "state": one.state,
         "revision": one.revision,
         "who_can_help": one.who_can_help,

@@ -311,6 +311,7 @@ def status_document(summary: Summary) -> dict[str, Any]:
         "revision": summary.revision,
         "channel": summary.channel,
         "case_id": summary.case_id,
+        "located_by": summary.located_by,
         "language": summary.language,
         "received_at": instant(summary.opened_at) if summary.received else None,
         "who_can_help": summary.who_can_help,

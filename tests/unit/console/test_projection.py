@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 from services.console.projection import Fact, Kind, Summary, apply
+from services.console.story import status_document
 
 
 def fact(kind: Kind, at: int, data: dict[str, Any], event_id: str = "") -> Fact:
@@ -64,6 +65,14 @@ def fold(*facts: Fact) -> Summary:
         summary = apply(summary, one)
     assert summary is not None
     return summary
+
+
+def test_how_the_case_was_found_stays_when_a_later_status_says_nothing_of_it() -> None:
+    """A case that the customer named is shown as such, also once the complaint has ended."""
+    named = fact(Kind.STATUS, 3, {**STATUS.data, "case_id": "o2", "located_by": "answered"})
+    over = fact(Kind.STATUS, 5, {**STATUS.data, "state": "closed"})
+    assert status_document(fold(RECEIVED, named, over))["located_by"] == "answered"
+    assert status_document(fold(RECEIVED, STATUS))["located_by"] is None
 
 
 def test_topics_may_be_read_in_any_order() -> None:
