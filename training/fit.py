@@ -18,21 +18,9 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from training import weights
 from training.texts import Text
 
-PULL: Final[Mapping[str, float]] = {
-    "dev": 2.0,
-    "prdect": 2.0,
-    "blibli": 1.0,
-    "tokopedia": 1.0,
-    "written": 0.7,
-    "banking": 0.7,
-    "corpus": 0.7,
-    "short": 0.7,
-    "phrases": 0.6,
-    "mixed": 0.3,
-}
-"""How much a text of each source counts."""
 SECOND: Final[Mapping[str, float]] = {"id": 0.3, "en": 0.15, "pt": 0.15}
 """How much a text counts for its second and third label; in Indonesian more, so that the second trouble is named too."""
 BALANCE: Final = 0.5
@@ -72,15 +60,15 @@ def fit(
         for place, label in enumerate(text.labels):
             rows.append(row)
             names.append(label)
-            pull.append(PULL[text.source] * (1.0 if place == 0 else SECOND[language]))
+            pull.append(weights.LINEAR[text.source] * (1.0 if place == 0 else SECOND[language]))
     share: Counter[str] = Counter()
     for name, weight in zip(names, pull, strict=True):
         share[name] += weight  # type: ignore[assignment]  # Counter is typed for whole numbers
     total = sum(share.values())
     balance = {name: (total / len(share) / value) ** BALANCE for name, value in share.items()}
-    weights = np.array([weight * balance[name] for name, weight in zip(names, pull, strict=True)])
+    counted = np.array([weight * balance[name] for name, weight in zip(names, pull, strict=True)])
     machine = LinearSVC(C=STRENGTH[language], tol=NEAR_ENOUGH, random_state=0)
-    machine.fit(matrix[rows], names, sample_weight=weights)
+    machine.fit(matrix[rows], names, sample_weight=counted)
     order = [list(machine.classes_).index(label) for label in labels]
     return Fitted(tuple(labels), machine.coef_[order], machine.intercept_[order])
 

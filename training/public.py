@@ -24,7 +24,7 @@ UNLABELLED: Final = "unlabelled"
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """Where a source's texts are: repository, commit, licence, its files and the column of the text."""
+    """Where a source's texts are: repository, commit, licence, its files and the column of the text; what is reviewed there."""
 
     name: str
     repository: str
@@ -32,6 +32,7 @@ class Public:
     licence: str
     column: str
     files: tuple[str, ...]
+    kind: str = ""
 
     def local(self, folder: Path, file: str) -> Path:
         """Return where a file of this source is looked for."""
@@ -49,13 +50,14 @@ def sources(language: str, kind: str = LABELLED) -> list[Public]:
 
 def missing(language: str, folder: Path) -> list[str]:
     """Return, for each file that is not in the folder, how to get it."""
-    return [
+    lines = [
         f"git clone {one.repository} /tmp/{one.name} && git -C /tmp/{one.name} show "
         f"{shlex.quote(f'{one.commit}:{file}')} > {shlex.quote(str(one.local(folder, file)))}"
         for one in (*sources(language), *sources(language, UNLABELLED))
         for file in one.files
         if not one.local(folder, file).is_file()
     ]
+    return list(dict.fromkeys(lines))
 
 
 def texts_of(source: Public, folder: Path) -> Iterator[str]:
@@ -63,7 +65,7 @@ def texts_of(source: Public, folder: Path) -> Iterator[str]:
     for file in source.files:
         path = source.local(folder, file)
         if path.is_file():
-            with path.open(encoding="utf-8", errors="replace", newline="") as rows:
+            with path.open(encoding="utf-8-sig", errors="replace", newline="") as rows:
                 for row in csv.DictReader(rows):
                     yield row[source.column] or ""
 

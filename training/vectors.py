@@ -24,7 +24,8 @@ from services.router.tracing import features
 from services.router.tracing.packs import Cue, LanguagePack, compile_pack
 from services.router.tracing.symptoms import weigh, words
 
-FEWEST: Final = 3
+FEWEST: Final[Mapping[str, int]] = {"id": 8, "en": 3, "pt": 3}
+"""Texts that a feature must be in."""
 WEIGHTS: Final[Mapping[str, float]] = {
     "char": 0.6,
     "word": 1.3,
@@ -145,7 +146,7 @@ def vocabulary(texts: Sequence[Seen], language: str) -> Vocabulary:
         for name in {name for name, _ in seen.cues}:
             seen_in[name] += 1
             block_of[name] = "cue"
-    kept = sorted(name for name, times in seen_in.items() if times >= FEWEST)
+    kept = sorted(name for name, times in seen_in.items() if times >= FEWEST[language])
     idf = {name: 1.0 + log((1 + len(texts)) / (1 + seen_in[name])) for name in kept}
     blocks = {name: block_of[name] for name in kept}
     return Vocabulary({name: n for n, name in enumerate(kept)}, idf, blocks, EARLY.get(language, 0))

@@ -27,36 +27,23 @@ from services.router.tracing.windows import (
     Denials,
     denied,
 )
+from training import weights
 from training.texts import Text
 from training.vectors import Seen
 
 SEEDS: Final[Mapping[str, tuple[int, ...]]] = {"id": (1, 2)}
 """The networks of each language that has them: two small ones of different luck together cost what one of twice the size does."""
-SHARE: Final = 0.25
+SHARE: Final = 0.3
 """What the networks' logits count beside the linear model's margins."""
-PULL: Final[Mapping[str, float]] = {
-    "dev": 2.0,
-    "prdect": 2.0,
-    "blibli": 1.0,
-    "tokopedia": 1.0,
-    "written": 0.7,
-    "corpus": 0.7,
-    "phrases": 0.4,
-    "mixed": 0.3,
-}
-"""How much a text of each source counts; texts of other sources the networks are not taught.
-
-A text of three or four words has hardly a window: what it says is for the linear model (docs/symptoms.md).
-"""
 SECOND: Final = 0.25
 """How much a text counts for its second and third label."""
 SMOOTH: Final = 0.04
 """What is spread over all labels, so that no text is learned by heart."""
-FEWEST: Final = 4
-FEWEST_PIECE: Final = 25
+FEWEST: Final = 6
+FEWEST_PIECE: Final = 60
 """Texts that a word, and a piece of a word, must be in."""
 VECTOR: Final = 24
-FILTERS: Final = 40
+FILTERS: Final = 64
 EPOCHS: Final = 7
 BATCH: Final = 96
 RATE: Final = 3e-3
@@ -91,7 +78,7 @@ Word = tuple[str, tuple[str, ...]]
 
 def teaches(text: Text) -> bool:
     """Say whether the networks are taught a text; the linear model is taught all."""
-    return text.source in PULL
+    return text.source in weights.NETWORKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +258,10 @@ def fit(
     draw = np.random.default_rng(seed)
     rows = np.array(chosen)
     first = np.array([labels.index(text.labels[0]) for text in texts])
-    pull = np.array([PULL.get(text.source, 0.0) for text in texts])
+    pull = np.array([weights.NETWORKS.get(text.source, 0.0) for text in texts])
     share = np.bincount(first[rows], pull[rows], len(labels))
-    weights = pull * ((share.sum() / len(labels) / share) ** 0.5)[first]
-    weights = (weights / weights[rows].mean()).astype(_SINGLE)
+    counted = pull * ((share.sum() / len(labels) / share) ** 0.5)[first]
+    counted = (counted / counted[rows].mean()).astype(_SINGLE)
     wanted = np.zeros((len(texts), len(labels)), _SINGLE)
     for at, text in enumerate(texts):
         for place, label in enumerate(text.labels):
@@ -296,7 +283,7 @@ def fit(
         for number in draw.permutation(len(batches)):
             batch = batches[number]
             seen = _forward(net, letters.made_of, [numbers[row] for row in batch], draw)
-            wrong = (_shares(seen.logits) - wanted[batch]) * weights[batch][:, None] / len(batch)
+            wrong = (_shares(seen.logits) - wanted[batch]) * counted[batch][:, None] / len(batch)
             step += 1
             rate = RATE * max(0.02, 1 - step / total) * min(1.0, step / WARM)
             for name, slope in _backward(net, letters.made_of, seen, wrong).items():

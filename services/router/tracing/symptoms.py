@@ -32,7 +32,7 @@ _NAMED_FROM: Final = 1.0
 """A symptom counts from this weight on."""
 _DOUBT: Final = 1.5
 """Weight of "nothing that can be named": one weak cue alone stays unsure."""
-_LEAST: Final = 0.08
+_LEAST: Final = 0.05
 """A symptom less probable than this is left out."""
 
 _SURE_FROM: Final = 0.12

@@ -37,7 +37,7 @@ from services.router.tracing.reasoning import Look, Looks
 from services.router.tracing.recovery import recover
 from services.router.tracing.timeline import Timeline
 
-ENGINE: Final = "akar-tracing-10"
+ENGINE: Final = "akar-tracing-11"
 """Changes whenever equal inputs may give another decision."""
 
 _GRACE: Final = HOUR // 60

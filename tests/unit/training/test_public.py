@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import public, texts
+from training import public, texts, weights
 
 SHOP = public.Public(
     "shop", "https://example.org/reviews", "abc123", "MIT", "content", ("data/first.csv",)
@@ -40,13 +40,14 @@ def test_labels_meet_their_texts_by_digest(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
-    """Every file of the Indonesian sources is missing from an empty folder, and each line names the commit."""
+    """Every file of the Indonesian sources is missing from an empty folder, is asked for once, and its line names the commit."""
     lines = public.missing("id", tmp_path)
     sources = [*public.sources("id"), *public.sources("id", public.UNLABELLED)]
-    assert len(lines) == sum(len(one.files) for one in sources) > 0
-    for line, commit in zip(lines, [one.commit for one in sources for _ in one.files], strict=True):
-        assert commit in line
-        assert str(tmp_path) in line
+    wanted = {(one.commit, str(one.local(tmp_path, file))) for one in sources for file in one.files}
+    assert len(lines) == len(wanted) > 0
+    for commit, path in wanted:
+        assert sum(f"'{commit}:" in line or f" {commit}:" in line for line in lines) > 0
+        assert sum(line.endswith((f"> {path}", f"> '{path}'")) for line in lines) == 1
 
 
 def test_every_label_is_of_the_vocabulary() -> None:
@@ -63,3 +64,22 @@ def test_every_label_is_of_the_vocabulary() -> None:
     assert all(len(labels) == len(set(labels)) for labels in named)
     assert len({row["sha256"] for row in rows}) == len(rows)
     assert {row["source"] for row in rows} == {one.name for one in public.sources("id")}
+
+
+def test_every_kind_of_review_has_its_weight() -> None:
+    """Both readers know how much each kind of public review counts, and a file is described alike wherever it is listed."""
+    for one in public.sources("id"):
+        assert {one.kind} <= weights.LINEAR.keys() & weights.NETWORKS.keys()
+    described: dict[str, tuple[str, str]] = {}
+    for one in (*public.sources("id"), *public.sources("id", public.UNLABELLED)):
+        for file in one.files:
+            path = str(one.local(Path(), file))
+            assert described.setdefault(path, (one.commit, one.column)) == (one.commit, one.column)
+
+
+def test_few_reviews_without_a_trouble_are_learned_from() -> None:
+    """About a fifth, the same ones each time."""
+    digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(2_000)]
+    chosen = [digest for digest in digests if texts.taken(digest)]
+    assert 330 < len(chosen) < 470
+    assert chosen == [digest for digest in digests if texts.taken(digest)]
